@@ -1,0 +1,47 @@
+"""What a request must look like and what an answer means; kept with the version as ``signature.json``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mlconfig.vocabulary import Frozen, Kind, Task, Tuple
+
+
+class SignatureColumn(Frozen):
+    """One field of a request.
+
+    Role ``feature`` is predicted from; ``context`` (event time, entity key) is carried and logged, never predicted from.
+    """
+
+    name: str
+    kind: Kind
+    role: Literal["feature", "context"] = "feature"
+    required: bool = True
+    nullable: bool = False
+    integer: bool = False
+
+
+class Signature(Frozen):
+    """The request's columns and the answer's meaning.
+
+    ``classes`` are the labels in the order of the probabilities (empty for regression), in their own JSON type: numbers,
+    booleans or text. For a binary task ``classes[1]`` is the positive one.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    task: Task
+    target: str
+    classes: Tuple[Any] = ()
+    columns: Tuple[SignatureColumn]
+    event_time: str | None = Field(None, description="The request's field with the event time, if there is one.")
+    key: Tuple[str] = ()
+    time_zone: str = "UTC"
+    example: dict[str, Any] = Field(default_factory=dict, description="One valid row.")
+
+    @property
+    def features(self) -> tuple[SignatureColumn, ...]:
+        """The columns that are predicted from, in the order of the packaged inputs."""
+        return tuple(column for column in self.columns if column.role == "feature")
