@@ -1,0 +1,1 @@
+"""What will be done: frozen, serialisable steps, shown, compared, and carried out exactly as shown."""

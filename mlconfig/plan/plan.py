@@ -1,0 +1,121 @@
+"""The plan: all steps of one recipe, with their declared digests; a file that is read back and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from mlconfig.errors import PlanError
+from mlconfig.plan.bind import put
+from mlconfig.plan.steps import BaseStep, Step, TuneStep
+from mlconfig.sections import Engine, Period
+from mlconfig.vocabulary import Frozen, FrozenDict, Task, Tuple
+
+S = TypeVar("S", bound=BaseStep)
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class Plan(Frozen):
+    """Everything that will be done for a recipe. Made by ``compile_plan``; carried out by ``apply_plan``.
+
+    ``digests`` are the steps' declared digests by id; they are worked out and, in a plan that was read, checked.
+    ``based_on`` is the digest of what was live when the plan was shown; a saved plan is stale when that has changed.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    task: Task
+    random_state: int = 0
+    time_zone: str = "UTC"
+    project_plugins: Tuple[str] = ()
+    engine: Engine = Engine()
+    steps: Tuple[Step]
+    digests: FrozenDict[str] = FrozenDict()
+    based_on: str | None = Field(None, description="The live digest this plan was shown against.")
+
+    @model_validator(mode="after")
+    def _digests_hold(self) -> Self:
+        digests: dict[str, str] = {}
+        for step in self.steps:
+            unknown = [name for name in step.inputs if name not in digests]
+            if unknown or step.id in digests:
+                raise ValueError(f"step `{step.id}` builds on {unknown or 'itself'}, which does not come before it")
+            digests[step.id] = step.digest(digests)
+        if self.digests and dict(self.digests) != digests:
+            raise ValueError("the digests do not belong to the steps; the plan was changed by hand")
+        object.__setattr__(self, "digests", FrozenDict(digests))
+        return self
+
+    @property
+    def digest(self) -> str:
+        """One digest of the whole plan."""
+        return hashlib.sha256("".join(f"{name}{value}" for name, value in self.digests.items()).encode()).hexdigest()
+
+    def step(self, kind: type[S]) -> S:
+        """The step of a kind. Raises ``PlanError`` when the plan has none."""
+        found = self.find(kind)
+        if found is None:
+            raise PlanError(f"the plan of `{self.name}` has no {kind.model_fields['kind'].default} step")
+        return found
+
+    def find(self, kind: type[S]) -> S | None:
+        """The step of a kind, or None."""
+        return next((step for step in self.steps if isinstance(step, kind)), None)
+
+    def run_key(self, step: BaseStep, content: str) -> str:
+        """The declared digest with the content of the source: what was carried out under it need not run again."""
+        return hashlib.sha256(f"{self.digests[step.id]}:{content}".encode()).hexdigest()
+
+    def bind(self, values: Mapping[str, Any]) -> Plan:
+        """The plan with the searched values in place, and nothing left to search. Pure."""
+        tune = self.find(TuneStep)
+        if tune is None or not values:
+            return self
+        steps: list[BaseStep] = [step for step in self.steps if step.id != tune.id]
+        for path, value in values.items():
+            target = tune.targets[path]
+            steps = [put(step, target.path, value) if step.id == target.step else step for step in steps]
+        return self._with(tuple(_without_input(step, tune.id) for step in steps))
+
+    def over(self, period: Period) -> Plan:
+        """The plan on another stretch of event time. Pure."""
+        return self._with(tuple(s.model_copy(update={"period": period}) if s.kind == "read" else s for s in self.steps))
+
+    def with_base(self, based_on: str | None) -> Plan:
+        """The plan with the digest of what was live when it was shown."""
+        return self.model_copy(update={"based_on": based_on})
+
+    def _with(self, steps: tuple[BaseStep, ...]) -> Plan:
+        return Plan.model_validate({**dict(self), "steps": steps, "digests": {}})
+
+    def to_json(self) -> str:
+        """The text of ``plan.json``: stable order, two spaces, a newline at the end."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_input(step: BaseStep, gone: str) -> BaseStep:
+    kept = tuple(name for name in step.inputs if name != gone)
+    return step if kept == step.inputs else step.model_copy(update={"inputs": kept})
+
+
+def read_plan(path: Path) -> Plan:
+    """A plan from its file. Raises ``PlanError`` when there is none, it is of another version, or was changed by hand."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        version = json.loads(text).get("schema_version")
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlanError(
+            f"this is no plan: {error}", where=str(path), hint="write one with `mlconfig plan -o json`"
+        ) from None
+    if version != SCHEMA_VERSION:
+        raise PlanError(f"this plan has schema version {version}, not {SCHEMA_VERSION}", str(path), "compile it again")
+    try:
+        return Plan.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise PlanError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", str(path), "compile it again") from None

@@ -1,0 +1,191 @@
+"""The steps of a plan: what each holds, verbatim from the recipe's sections, and which steps it builds on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from mlconfig.sections import (
+    Alerts,
+    Data,
+    Evaluation,
+    EventTime,
+    Features,
+    Model,
+    Monitoring,
+    Packaging,
+    Period,
+    Retraining,
+    Serving,
+    Split,
+    Tracking,
+    Tuning,
+)
+from mlconfig.vocabulary import Frozen, FrozenDict, OneOrMore, PluginRef, Task, Tuple, canonical
+
+
+class PluginPin(Frozen):
+    """The plugin a step uses: pinned so that every process loads the same. ``sha256`` is a project file's."""
+
+    kind: str
+    name: str
+    distribution: str
+    revision: int = 1
+    sha256: str | None = None
+
+
+class Target(Frozen):
+    """Where a value of the recipe lives in the plan: the step, and the path below it."""
+
+    step: str
+    path: Tuple[str]
+
+
+class BaseStep(Frozen):
+    """One step. ``inputs`` are the ids of the steps whose results it needs."""
+
+    restarts_replicas: ClassVar[bool] = False
+
+    kind: str
+    id: str
+    inputs: Tuple[str] = ()
+    plugins: Tuple[PluginPin] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """What the step was told, without its place in the plan."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"id", "kind", "inputs", "plugins"})
+
+    def digest(self, inputs: Mapping[str, str]) -> str:
+        """The declared digest: settings, plugins without their package's version, and the digests of the inputs."""
+        pins = [pin.model_dump(mode="json", exclude={"distribution"}) for pin in self.plugins]
+        parts = {"kind": self.kind, "settings": self.settings(), "plugins": pins}
+        parts["inputs"] = {name: inputs[name] for name in self.inputs}
+        return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+
+class ReadStep(BaseStep):
+    """Read the source, find each row's time, check the schema."""
+
+    kind: Literal["read"] = "read"
+    source: PluginRef
+    target: str
+    key: OneOrMore | None = None
+    event_time: EventTime | None = None
+    period: Period = Period()
+    on_breach: Literal["stop", "warn"] = "stop"
+    time_zone: str = "UTC"
+
+    def data(self, split: Split) -> Data:
+        """The section again, with the split that the steps behind use."""
+        fields = {
+            name: getattr(self, name) for name in ("source", "target", "key", "event_time", "period", "on_breach")
+        }
+        return Data(**fields, split=split)
+
+
+class LearningStep(BaseStep):
+    """What tuning and training have in common."""
+
+    task: Task
+    features: Features
+    model: Model
+    split: Split
+    random_state: int = 0
+
+
+class TuneStep(LearningStep):
+    """Search the space; its result is the best values by recipe path."""
+
+    kind: Literal["tune"] = "tune"
+    tuning: Tuning
+    metric: str
+    targets: FrozenDict[Target] = FrozenDict()
+
+
+class TrainStep(LearningStep):
+    """Fit features and model on the training rows, with the best values bound."""
+
+    kind: Literal["train"] = "train"
+    metric: str
+
+
+class PackageStep(BaseStep):
+    """Export features and model as one file, prove that it predicts the same, make the reference profile."""
+
+    kind: Literal["package"] = "package"
+    packaging: Packaging
+
+
+class RegisterStep(BaseStep):
+    """Register the version in MLflow."""
+
+    kind: Literal["register"] = "register"
+    name: str
+    tracking: Tracking
+    description: str | None = None
+    owner: str | None = None
+    tags: FrozenDict[str] = FrozenDict()
+
+
+class EvaluateStep(BaseStep):
+    """Measure the packaged bytes on the held-out rows."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    metric: str
+    metrics: Tuple[str]
+    evaluation: Evaluation
+    random_state: int = 0
+
+
+class GateStep(BaseStep):
+    """Compare with the floors and with the champion on the same rows."""
+
+    kind: Literal["gate"] = "gate"
+    evaluation: Evaluation
+    metrics: Tuple[str]
+    random_state: int = 0
+
+
+class DeployStep(BaseStep):
+    """Make the version the endpoint's champion and have replicas answer."""
+
+    restarts_replicas: ClassVar[bool] = True
+
+    kind: Literal["deploy"] = "deploy"
+    endpoint: str
+    serving: Serving
+
+
+class MonitorStep(BaseStep):
+    """Watch the endpoint's windows against the reference profile, and send alerts."""
+
+    kind: Literal["monitor"] = "monitor"
+    endpoint: str
+    metric: str
+    monitoring: Monitoring
+    alerts: Alerts
+
+
+class RetrainStep(BaseStep):
+    """The policy: when a retrain starts and what it learns from."""
+
+    kind: Literal["retrain"] = "retrain"
+    retraining: Retraining
+
+
+Step = Annotated[
+    ReadStep
+    | TuneStep
+    | TrainStep
+    | PackageStep
+    | RegisterStep
+    | EvaluateStep
+    | GateStep
+    | DeployStep
+    | MonitorStep
+    | RetrainStep,
+    Field(discriminator="kind"),
+]
