@@ -1,0 +1,128 @@
+"""A log-linear (HDR) histogram of standardised values: fixed buckets, so that merging is integer addition.
+
+A value is centred and scaled, cast to float32, and its bucket is read off the bits: six mantissa bits over 24 octaves
+(2⁻¹² … 2¹² scales) and both signs, one bucket around zero and one beyond either end, 3,075 in all. A bucket is at most
+1/64 of its value wide, so a quantile is off by at most 1.6 %.
+
+Source: G. Tene, HdrHistogram; the float32 bits instead of integer arithmetic are ours.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
+Counts = NDArray[np.int64]
+Vector = NDArray[Any]
+
+MANTISSA_BITS = 6
+OCTAVES = 24
+LARGEST = (OCTAVES << MANTISSA_BITS) + 1
+"""Magnitude index of all that is beyond the last octave; 0 is all that is below the first."""
+BUCKETS = 2 * LARGEST + 1
+BLOCK_ROWS = 16_384
+"""Rows a block: its float32 values, bits and bucket numbers stay in the second-level cache."""
+
+_SHIFT = 23 - MANTISSA_BITS
+_FIRST_OCTAVE = (127 - OCTAVES // 2) << 23
+_OFF_ROUND_NUMBERS = 81_007
+"""Where in its 1/64 step an edge falls (golden ratio of 2¹⁷): no round number of any scale lies on an edge, so one last
+bit of rounding (float32 here, float64 there) never moves a heavy atom into the next bucket."""
+_FIRST_EDGE = _FIRST_OCTAVE + _OFF_ROUND_NUMBERS
+
+
+def standardise(values: Vector, centre: float, scale: float, out: Float32s, wide: Floats) -> None:
+    """``(values − centre) / scale`` into ``out``; ``wide`` is scratch of the same length.
+
+    Done in float64 and then cast, because a float32 has 128 s steps at today's epoch seconds. float32 values with a
+    centre that float32 holds exactly take a shorter way to the same result.
+    """
+    if values.dtype == np.float32 and np.float32(centre) == centre and 1e-30 < scale < 1e30:
+        np.subtract(values, np.float32(centre), out=out)
+        np.multiply(out, np.float32(1.0 / scale), out=out)
+        return
+    np.subtract(values, centre, out=wide)
+    np.multiply(wide, 1.0 / scale, out=wide)
+    np.copyto(out, wide, casting="same_kind")
+
+
+def count_standardised(values: Float32s, index: NDArray[np.int32], sign: NDArray[np.int32]) -> Counts:
+    """Counts [3075] of one block of standardised values without NaN; ``index`` and ``sign`` are scratch of its length."""
+    bits = values.view(np.int32)
+    np.bitwise_and(bits, 0x7FFFFFFF, out=index)
+    np.subtract(index, _FIRST_EDGE - (1 << _SHIFT), out=index)
+    np.right_shift(index, _SHIFT, out=index)
+    np.maximum(index, 0, out=index)
+    np.minimum(index, LARGEST, out=index)
+    np.right_shift(bits, 31, out=sign)
+    np.bitwise_xor(index, sign, out=index)
+    np.subtract(index, sign, out=index)
+    np.add(index, LARGEST, out=index)
+    return np.bincount(index, minlength=BUCKETS)
+
+
+def histogram(values: Vector, centre: float, scale: float) -> Counts:
+    """Counts [3075] of finite values [n] of any real dtype."""
+    counts = np.zeros(BUCKETS, np.int64)
+    out, wide = np.empty(BLOCK_ROWS, np.float32), np.empty(BLOCK_ROWS)
+    index, sign = np.empty(BLOCK_ROWS, np.int32), np.empty(BLOCK_ROWS, np.int32)
+    for start in range(0, len(values), BLOCK_ROWS):
+        block = values[start : start + BLOCK_ROWS]
+        size = len(block)
+        with np.errstate(over="ignore"):
+            standardise(block, centre, scale, out[:size], wide[:size])
+        counts += count_standardised(out[:size], index[:size], sign[:size])
+    return counts
+
+
+@cache
+def edges() -> Floats:
+    """The 3,074 inner edges in scale units, ascending; bucket i holds ``edges[i-1] ≤ v < edges[i]`` (mirrored below 0)."""
+    bits = _FIRST_EDGE + (np.arange(LARGEST, dtype=np.int32) << _SHIFT)
+    positive = bits.astype(np.int32).view(np.float32).astype(np.float64)
+    both = np.concatenate([-positive[::-1], positive])
+    both.flags.writeable = False
+    return both
+
+
+@cache
+def positions() -> Floats:
+    """One position a bucket [3075] in scale units: its middle; the outermost stand at their inner edge."""
+    inner = edges()
+    middle = np.concatenate([inner[:1], (inner[1:] + inner[:-1]) / 2, inner[-1:]])
+    middle.flags.writeable = False
+    return middle
+
+
+def quantiles(counts: Counts, q: Vector | float) -> Floats:
+    """Quantiles in scale units, linear within a bucket, NaN where nothing was counted."""
+    total = int(counts.sum())
+    wanted = np.atleast_1d(np.asarray(q, np.float64))
+    if total == 0:
+        return np.full(wanted.shape, np.nan)
+    cumulated = np.cumsum(counts)
+    rank = np.clip(wanted, 0.0, 1.0) * total
+    bucket = np.searchsorted(cumulated, np.maximum(rank, 1e-9), side="left")
+    inner = edges()
+    low = np.concatenate([inner[:1], inner])[bucket]
+    high = np.concatenate([inner, inner[-1:]])[bucket]
+    part = (rank - (cumulated[bucket] - counts[bucket])) / counts[bucket]
+    return np.asarray(low + part * (high - low))
+
+
+def to_sparse(counts: Counts) -> tuple[Counts, Counts]:
+    """The buckets that hold anything, and their counts."""
+    where = np.flatnonzero(counts).astype(np.int64)
+    return where, counts[where]
+
+
+def from_sparse(where: Counts, counts: Counts, size: int = BUCKETS) -> Counts:
+    """The inverse of ``to_sparse``."""
+    dense = np.zeros(size, np.int64)
+    dense[where] = counts
+    return dense
