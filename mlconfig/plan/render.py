@@ -102,7 +102,7 @@ def _evaluate(step: EvaluateStep) -> str:
 
 
 def _gate(step: GateStep) -> str:
-    gates = [f"{name} {_conditions(gate)}" for name, gate in step.evaluation.gates.items()]
+    gates = [f"{name} {_conditions(gate)}" for name, gate in step.gates.items()]
     return "; ".join(gates) if gates else "no gates: every candidate passes"
 
 

@@ -11,9 +11,10 @@ from pydantic import Field
 from mlconfig.sections import (
     Alerts,
     Data,
-    Evaluation,
     EventTime,
     Features,
+    Gate,
+    Interval,
     Model,
     Monitoring,
     Packaging,
@@ -136,7 +137,7 @@ class EvaluateStep(BaseStep):
     kind: Literal["evaluate"] = "evaluate"
     metric: str
     metrics: Tuple[str]
-    evaluation: Evaluation
+    interval: Interval = Interval()
     random_state: int = 0
 
 
@@ -144,8 +145,8 @@ class GateStep(BaseStep):
     """Compare with the floors and with the champion on the same rows."""
 
     kind: Literal["gate"] = "gate"
-    evaluation: Evaluation
-    metrics: Tuple[str]
+    gates: FrozenDict[Gate] = FrozenDict()
+    interval: Interval = Interval()
     random_state: int = 0
 
 

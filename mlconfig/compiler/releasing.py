@@ -1,0 +1,27 @@
+"""The passes that package and register."""
+
+from __future__ import annotations
+
+from mlconfig.compiler.bench import Bench
+from mlconfig.plan.steps import PackageStep, RegisterStep
+
+
+def package_step(bench: Bench) -> PackageStep:
+    """One file out of features and model."""
+    packaging = bench.recipe.packaging
+    pins = (bench.pin("exporter", packaging.exporter.name),)
+    return PackageStep(id="package", inputs=("read", "train"), plugins=pins, packaging=packaging)
+
+
+def register_step(bench: Bench) -> RegisterStep:
+    """A version in MLflow."""
+    recipe = bench.recipe
+    return RegisterStep(
+        id="register",
+        inputs=("package",),
+        name=recipe.name,
+        tracking=recipe.tracking,
+        description=recipe.description,
+        owner=recipe.owner,
+        tags=recipe.tags,
+    )
