@@ -1,0 +1,1 @@
+"""Plan to reality: the only room with Ray and MLflow."""

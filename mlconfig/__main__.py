@@ -1,0 +1,5 @@
+"""``python -m mlconfig``."""
+
+from mlconfig.cli.main import main
+
+main()
