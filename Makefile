@@ -1,0 +1,50 @@
+# make demo    set up, then run the main job          make test    set up, then run all checks and tests
+# make bench   set up, then measure beside peers      make destroy end what `make demo` started
+# All of them work from any folder (`make -C path demo`), twice in a row, and offline once installed.
+
+ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+VENV := $(ROOT).venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
+# Byte code halves every process's start; the environment may have switched it off.
+unexport PYTHONDONTWRITEBYTECODE
+export RAY_USAGE_STATS_ENABLED := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+.PHONY: demo test lint unit bench destroy setup clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)constraints.txt -e "$(ROOT)[dev,postgres]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e $(ROOT)plugins/mlconfig-example
+	@# LightGBM needs OpenMP's library, which the smallest Linux images lack.
+	@$(BIN)/python -c "import lightgbm" 2>/dev/null || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
+	  || { echo "LightGBM needs libgomp (Debian: apt-get install libgomp1; macOS: brew install libomp)"; exit 2; }
+	touch $@
+
+demo: setup
+	cd $(ROOT) && $(BIN)/mlconfig apply recipes/breast_cancer.yaml
+
+destroy: setup
+	cd $(ROOT) && $(BIN)/mlconfig destroy
+
+lint: setup
+	cd $(ROOT) && $(BIN)/ruff check .
+	cd $(ROOT) && $(BIN)/ruff format --check .
+	cd $(ROOT) && $(BIN)/mypy
+	cd $(ROOT) && $(BIN)/lint-imports
+
+unit: setup
+	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test: lint unit
+
+bench: setup
+	cd $(ROOT) && $(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV)
