@@ -23,7 +23,7 @@ class NumericCounts:
         nulls: null or NaN.
         pos_inf: +∞. They stand in no bucket.
         neg_inf: −∞.
-        below: finite values under the reference's smallest.
+        below: finite values under the reference's smallest by more than a float32's last bit.
         above: finite values over the reference's largest.
         n: finite values.
         minimum: smallest finite value in the column's units, ``+inf`` when there is none.

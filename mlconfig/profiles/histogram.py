@@ -2,7 +2,8 @@
 
 A value is centred and scaled, cast to float32, and its bucket is read off the bits: six mantissa bits over 24 octaves
 (2⁻¹² … 2¹² scales) and both signs, one bucket around zero and one beyond either end, 3,075 in all. A bucket is at most
-1/64 of its value wide, so a quantile is off by at most 1.6 %.
+1/64 of its distance from the centre wide, so a quantile is off by at most 1.6 % of that. What it cannot resolve: a mode
+far from the median and narrower than 1/64 of its distance is one place.
 
 Source: G. Tene, HdrHistogram; the float32 bits instead of integer arithmetic are ours.
 """

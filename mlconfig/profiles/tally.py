@@ -30,11 +30,24 @@ class _Scratch:
         self.moments = np.empty((correlated + 1, size), np.float32)
 
 
+def _range_of(layout: ColumnLayout, float32: bool) -> tuple[float, float]:
+    """The reference's range; where either side is float32 its last bit is no breach (0.1 may come as 0.100000001)."""
+    if layout.low > layout.high:
+        return -np.inf, np.inf
+    return layout.low - _last_bit(layout.low, float32), layout.high + _last_bit(layout.high, float32)
+
+
+def _last_bit(bound: float, float32: bool) -> float:
+    with np.errstate(over="ignore"):
+        return abs(bound) * 2.0**-23 if float32 or float(np.float32(bound)) == bound else 0.0
+
+
 class _NumericTally:
     """Adds up the blocks of one column."""
 
     def __init__(self, layout: ColumnLayout, values: Vector) -> None:
         self.layout, self.values = layout, values
+        self.low, self.high = _range_of(layout, values.dtype == np.float32)
         self.counts = np.zeros(BUCKETS, np.int64)
         self.nulls = self.pos_inf = self.neg_inf = self.below = self.above = self.n = 0
         self.minimum, self.maximum = np.inf, -np.inf
@@ -66,12 +79,10 @@ class _NumericTally:
 
     def _range(self, values: Vector, lowest: float, highest: float) -> None:
         self.minimum, self.maximum = min(self.minimum, lowest), max(self.maximum, highest)
-        if self.layout.low > self.layout.high:
-            return
-        if lowest < self.layout.low:
-            self.below += int((values < self.layout.low).sum())
-        if highest > self.layout.high:
-            self.above += int((values > self.layout.high).sum())
+        if lowest < self.low:
+            self.below += int((values < self.low).sum())
+        if highest > self.high:
+            self.above += int((values > self.high).sum())
 
     def _sums(self, scaled: Float32s, lowest: float, highest: float) -> None:
         farthest = max(abs(lowest - self.layout.centre), abs(highest - self.layout.centre))
