@@ -44,6 +44,9 @@ class NumericCounts:
     total: float = 0.0
     total_squared: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.counts.flags.writeable = False
+
     @property
     def rows(self) -> int:
         return self.n + self.nulls + self.pos_inf + self.neg_inf
@@ -80,6 +83,9 @@ class CategoricalCounts:
     nulls: int = 0
     other: int = 0
     new: int = 0
+
+    def __post_init__(self) -> None:
+        self.counts.flags.writeable = False
 
     @property
     def n(self) -> int:

@@ -52,7 +52,8 @@ def compare(reference: ColumnCounts, current: ColumnCounts, *, bins: int = BINS,
     Args:
         reference: counts of the reference.
         current: counts of the window.
-        bins: equal-mass bins of the reference that PSI, KL, JS and chi² are computed on; levels are not binned.
+        bins: equal-mass bins of the reference that PSI, KL, JS and chi² are computed on. More levels than that are
+            grouped, the rare ones together: 250 bins of a few rows each would hide any shift in their noise.
         with_nulls: nulls are one more bin, below all values for KS; otherwise only what is not null is compared.
 
     Errors: ``DataError`` when either has nothing to compare, or they are of two kinds.
@@ -60,7 +61,7 @@ def compare(reference: ColumnCounts, current: ColumnCounts, *, bins: int = BINS,
     fine = _two_vectors(reference, current)
     nulls = [reference.nulls, current.nulls] if with_nulls else None
     numeric = isinstance(reference, NumericCounts)
-    coarse = _coarse(*fine, bins) if numeric else fine
+    coarse = _coarse(*fine, coarse_bins(fine[0], bins) if numeric else _grouped_levels(fine[0], bins))
     pair = _drop_empty(*_prepend(coarse, nulls))
     return Comparison(
         psi=psi(*pair),
@@ -88,9 +89,16 @@ def _prepend(pair: tuple[Counts, Counts], nulls: list[int] | None) -> tuple[Coun
     return np.concatenate([nulls[:1], pair[0]]), np.concatenate([nulls[1:], pair[1]])
 
 
-def _coarse(reference: Counts, current: Counts, bins: int) -> tuple[Counts, Counts]:
-    starts = coarse_bins(reference, bins)
+def _coarse(reference: Counts, current: Counts, starts: Counts) -> tuple[Counts, Counts]:
     return coarsen(reference, starts), coarsen(current, starts)
+
+
+def _grouped_levels(reference: Counts, bins: int) -> Counts:
+    """First level of each group; `other` and `new` (the last two) are never grouped."""
+    known = len(reference) - 2
+    if known <= bins:
+        return np.arange(len(reference), dtype=np.int64)
+    return np.append(coarse_bins(reference[:known], bins), [known, known + 1])
 
 
 def _drop_empty(reference: Counts, current: Counts) -> tuple[Counts, Counts]:

@@ -196,6 +196,27 @@ def test_a_new_level_is_drift():
     assert found.bins == 3
 
 
+def test_many_levels_do_not_hide_a_shift_in_their_noise():
+    generator = np.random.default_rng(3)
+    weights = 1 / np.arange(1, 251)
+
+    def draw(n):
+        return generator.choice(250, n, p=weights / weights.sum())
+
+    reference, current = draw(50_000), draw(200)
+    assert compare(*pair(reference, current, "categorical")).psi < relevance_threshold(50_000, 200, 18, 0.05, ALPHA)
+    current[:80] = 1
+    found = compare(*pair(reference, current, "categorical"))
+    assert found.bins <= 18
+    assert found.psi > relevance_threshold(50_000, 200, found.bins, 0.05, ALPHA)
+
+
+def test_a_new_level_among_many_is_a_bin_of_its_own():
+    levels = np.arange(20_000) % 100
+    found = compare(*pair(levels, np.r_[levels[:900], np.full(100, 777)], "categorical"))
+    assert found.psi > relevance_threshold(20_000, 1_000, found.bins, 0.05, ALPHA)
+
+
 @pytest.mark.parametrize(("rows", "expected"), [(200, 0.344), (1_000, 0.137), (5_000, 0.082), (50_000, 0.062)])
 def test_the_relevance_threshold_has_its_measured_values(rows, expected):
     assert relevance_threshold(50_000, rows, 16, 0.05, ALPHA) == pytest.approx(expected, abs=6e-4)

@@ -1,5 +1,9 @@
 """Profiles: what they count, that merging equals counting together, and what they refuse."""
 
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -289,3 +293,23 @@ def test_text_in_a_numeric_column_is_refused(values):
     layout = fit_layout({"x": np.arange(2.0)}, {"x": "numeric"})
     with pytest.raises(DataError, match="column `x`: the column is numeric in the reference and holds"):
         profile_of(layout, {"x": values})
+
+
+def test_a_profile_cannot_be_altered():
+    profile = profile_of(LAYOUT, REFERENCE)
+    for name in KINDS:
+        with pytest.raises(ValueError, match="read-only"):
+            profile.columns[name].counts[0] += 1
+
+
+def test_profiles_import_numpy_and_nothing_heavier():
+    """A replica counts its rows too; it must not load scipy, pyarrow or pydantic for that."""
+    names = "scipy", "pyarrow", "pydantic", "pandas"
+    code = f"import sys, mlconfig.profiles.binary, mlconfig.profiles.distances; print([n for n in {names} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_profile_crosses_a_process():
+    profile = profile_of(LAYOUT, REFERENCE)
+    assert_same(pickle.loads(pickle.dumps(profile)), profile)
