@@ -39,8 +39,8 @@ class Profile:
         layout: how they were counted; profiles of another layout cannot be merged or compared.
         columns: counts by column, in the layout's order.
         rows: rows counted.
-        moments: sums of products of the numeric columns (``layout.correlated``) and a constant 1 over the rows without
-            a null among them [k + 1, k + 1]; values in scale units, clipped to ±4. The last row holds the sums and, in
+        moments: sums of products of the numeric columns (``layout.correlated``) and a constant 1 over the rows where all
+            of them are finite [k + 1, k + 1]; values in scale units, clipped to ±4. The last row holds the sums and, in
             its last place, the number of such rows.
     """
 

@@ -9,13 +9,24 @@ import numpy as np
 
 from mlconfig.profiles.arrays import as_numbers, count_levels
 from mlconfig.profiles.counts import CategoricalCounts, NumericCounts
-from mlconfig.profiles.histogram import BLOCK_ROWS, BUCKETS, Float32s, Floats, Vector, count_standardised, standardise
+from mlconfig.profiles.histogram import (
+    BLOCK_ROWS,
+    BUCKETS,
+    LARGEST,
+    Counts,
+    Float32s,
+    Floats,
+    Vector,
+    count_standardised,
+    standardise,
+)
 from mlconfig.profiles.layout import ColumnLayout
 
 MOMENT_CLIP = 4.0
 """Scales (about 5.4 standard deviations of a normal column) beyond which a value counts as that far in second moments:
 one wild value must not decide a correlation."""
 _FARTHEST = np.float32(1e15)
+_NO_ROWS: Counts = np.zeros(0, np.int64)
 
 
 class _Scratch:
@@ -53,18 +64,27 @@ class _NumericTally:
         self.minimum, self.maximum = np.inf, -np.inf
         self.total = self.total_squared = 0.0
 
-    def add(self, block: slice, scaled: Float32s, scratch: _Scratch) -> None:
-        """Count a block; its standardised values, NaN for nulls, are left in ``scaled``."""
+    def add(self, block: slice, scaled: Float32s, scratch: _Scratch) -> Counts:
+        """Count a block, leave its standardised values in ``scaled``, and say which of its rows have no finite value."""
         values = self.values[block]
         standardise(values, self.layout.centre, self.layout.scale, scaled, scratch.wide[: len(values)])
-        lowest, highest = float(values.min()), float(values.max())
-        if not (lowest > -np.inf and highest < np.inf):
-            finite = np.isfinite(values)
-            self._count_apart(values[~finite])
-            values, scaled = values[finite], scaled[finite]
-            if len(values) == 0:
-                return
-            lowest, highest = float(values.min()), float(values.max())
+        finite = np.isfinite(values)
+        if finite.all():
+            self._count(values, scaled, scratch)
+            return _NO_ROWS
+        unusual = np.flatnonzero(~finite)
+        self._count_apart(values[unusual])
+        if len(unusual) < len(values):
+            values, scaled = values.copy(), scaled.copy()
+            values[unusual], scaled[unusual] = np.nan, 0.0
+            self._count(values, scaled, scratch)
+            # The zeros that stood in for them fell into the middle bucket; to the sums they added nothing.
+            self.counts[LARGEST] -= len(unusual)
+            self.n -= len(unusual)
+        return unusual
+
+    def _count(self, values: Vector, scaled: Float32s, scratch: _Scratch) -> None:
+        lowest, highest = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
         self._range(values, lowest, highest)
         self.n += len(values)
         self.counts += count_standardised(scaled, scratch.index[: len(values)], scratch.sign[: len(values)])
@@ -109,25 +129,24 @@ def tally_numbers(
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, rows, BLOCK_ROWS):
             block = slice(start, min(start + BLOCK_ROWS, rows))
-            size, row = block.stop - start, 0
+            size, row, incomplete = block.stop - start, 0, list[Counts]()
             for tally in tallies:
                 kept = tally.layout.kind == "numeric"
-                tally.add(block, scratch.moments[row, :size] if kept else scratch.scaled[:size], scratch)
-                row += kept
-            moments += _moments_of(scratch.moments[:, :size])
+                unusual = tally.add(block, scratch.moments[row, :size] if kept else scratch.scaled[:size], scratch)
+                if kept:
+                    incomplete.append(unusual)
+                    row += 1
+            moments += _moments_of(scratch.moments[:, :size], np.concatenate([_NO_ROWS, *incomplete]))
     return {tally.layout.name: tally.counted() for tally in tallies}, moments
 
 
-def _moments_of(scaled: Float32s) -> Floats:
+def _moments_of(scaled: Float32s, incomplete: Counts) -> Floats:
     """Sums of products over the complete rows of a block; the last row becomes ones, so sums and count come along."""
     np.clip(scaled, -MOMENT_CLIP, MOMENT_CLIP, out=scaled)
     scaled[-1] = 1.0
-    products = scaled @ scaled.T
-    if not np.isfinite(products).all():
-        incomplete = ~np.isfinite(scaled).all(axis=0)
+    if len(incomplete):
         scaled[:, incomplete] = 0.0
-        products = scaled @ scaled.T
-    return products.astype(np.float64)
+    return (scaled @ scaled.T).astype(np.float64)
 
 
 def tally_levels(column: ColumnLayout, values: Any) -> CategoricalCounts:
