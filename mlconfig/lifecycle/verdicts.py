@@ -1,0 +1,49 @@
+"""Verdicts by endpoint, version, signal, window and scale; judging a window again replaces its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, insert, select
+
+from mlconfig.lifecycle import tables
+from mlconfig.lifecycle.database import Database
+from mlconfig.records.verdict import Verdict
+from mlconfig.vocabulary import canonical
+
+
+class Verdicts:
+    """Keep what monitoring found, and give it back in the order of time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, verdicts: Iterable[Verdict]) -> None:
+        """Keep verdicts, all or none; labels that came late may replace an earlier one of the same window."""
+        table = tables.verdict
+        with self._database.write() as connection:
+            for verdict in verdicts:
+                key = {name: getattr(verdict, name) for name in ("endpoint", "version", "signal", "scale")}
+                key["window_start"] = verdict.window.start
+                connection.execute(delete(table).filter_by(**key))
+                connection.execute(insert(table).values(**key, state=verdict.state, json=canonical(verdict)))
+
+    def history(
+        self, endpoint: str, version: str, signal: str | None = None, scale: float | None = None, limit: int | None = None
+    ) -> list[Verdict]:
+        """The last ``limit`` windows' verdicts, oldest first."""
+        table = tables.verdict
+        query = select(table.c.json).where(table.c.endpoint == endpoint, table.c.version == version)
+        if signal is not None:
+            query = query.where(table.c.signal == signal)
+        if scale is not None:
+            query = query.where(table.c.scale == scale)
+        query = query.order_by(table.c.window_start.desc(), table.c.signal, table.c.scale).limit(limit)
+        with self._database.read() as connection:
+            found = [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]
+        return found[::-1]
+
+    def latest(self, endpoint: str, version: str) -> list[Verdict]:
+        """The newest verdict of each signal and scale: what a trigger sees."""
+        newest = {(verdict.signal, verdict.scale): verdict for verdict in self.history(endpoint, version)}
+        return [newest[key] for key in sorted(newest)]
