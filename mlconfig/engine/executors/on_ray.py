@@ -1,0 +1,104 @@
+"""Jobs on Ray: two workers an apply, so that heavy libraries are imported once each.
+
+The light worker takes no CPU of the schedule: it reads, steers the search (whose trials take the CPUs), and talks to
+MLflow. The heavy one has the CPUs and memory of ``model.resources``: it fits, packages and evaluates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlconfig.engine.executors import run_job
+from mlconfig.engine.head.head import connect, start_head
+from mlconfig.engine.job import Job, Output
+from mlconfig.engine.workspace import Workspace
+from mlconfig.errors import EngineError, MlconfigError
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import TrainStep
+
+LIGHT = frozenset({"read", "tune", "register"})
+"""Kinds of steps that the light worker carries out."""
+
+
+class Worker:
+    """An actor's body: carries jobs out in its process."""
+
+    def warm(self, modules: tuple[str, ...]) -> None:
+        """Import what will be needed, while something else is waited for."""
+        from importlib import import_module
+
+        for module in modules:
+            import_module(module)
+
+    def run(self, kind: str, job: Job) -> Output:
+        """Carry the job out."""
+        return run_job(kind, job)
+
+
+def connect_cluster(workspace: Workspace) -> None:
+    """Connect to the given cluster, or to a head of our own, started if need be."""
+    engine = workspace.engine
+    if engine.address is not None:
+        connect(engine.address)
+        return
+    cpus = None if engine.cpus == "auto" else engine.cpus
+    memory = None if engine.memory_limit == "auto" else engine.memory_limit
+    connect(start_head(workspace.storage, cpus=cpus, memory=memory))
+
+
+class RayExecutor:
+    """Runs jobs on workers of the cluster; connects with the first job."""
+
+    def __init__(self, workspace: Workspace, plan: Plan) -> None:
+        self.workspace, self.plan = workspace, plan
+        self._workers: dict[str, Any] = {}
+
+    def run(self, kind: str, job: Job) -> Output:
+        """Carry the job out on its worker. Raises the job's own error; ``EngineError`` when the worker died."""
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        connect_cluster(self.workspace)
+        try:
+            output = ray.get(self._worker("light" if kind in LIGHT else "heavy").run.remote(kind, job))
+        except RayTaskError as error:
+            cause = error.cause
+            raise cause if isinstance(cause, MlconfigError) else error from None
+        except RayActorError as error:
+            hint = "it may have run out of memory; see model.resources.memory and `mlconfig doctor`"
+            raise EngineError(f"the worker of step `{kind}` died: {str(error).splitlines()[0]}", hint=hint) from None
+        assert isinstance(output, dict)
+        return output
+
+    def _worker(self, weight: str) -> Any:
+        if weight not in self._workers:
+            self._workers[weight] = self._start(weight)
+        return self._workers[weight]
+
+    def _start(self, weight: str) -> Any:
+        import ray
+
+        if weight == "light":
+            return ray.remote(Worker).options(num_cpus=0).remote()
+        resources = self.plan.step(TrainStep).model.resources
+        _check_fits(resources.cpus)
+        memory = None if resources.memory == "auto" else resources.memory
+        return ray.remote(Worker).options(num_cpus=resources.cpus, memory=memory).remote()
+
+    def close(self) -> None:
+        """End the workers; the head stays."""
+        import ray
+
+        for worker in self._workers.values():
+            ray.kill(worker)
+        self._workers.clear()
+
+
+def _check_fits(cpus: int) -> None:
+    import ray
+
+    there = int(ray.cluster_resources().get("CPU", 0))
+    if cpus > there:
+        raise EngineError(
+            f"{cpus} CPUs are asked for and the cluster has {there}", "model.resources.cpus", "ask for fewer"
+        )
