@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DetectorTags(Tags):
-    """``reads``: which parts of the evidence it needs. ``columnwise``: one finding a column (each is one check)."""
+    """``reads``: which parts of the evidence it needs. ``columnwise``: one finding a column (each is one check).
+
+    ``large_reference``: the reference must hold ``monitoring.reference.min_rows``, or ten times the window, before a difference
+    between the two says anything; a detector that allows for a small reference itself says False.
+    """
 
     reads: frozenset[Literal["profile", "rows", "labels"]] = frozenset({"profile"})
     columnwise: bool = True
+    large_reference: bool = True
 
 
 @dataclass(frozen=True)

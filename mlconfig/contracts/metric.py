@@ -32,3 +32,16 @@ class Metric(Plugin):
         """``y``: class codes or float64 [rows]. ``predicted``: codes or values [rows]; with ``reads: score`` probabilities,
         [rows] of the positive class for a binary task, [rows, classes] for a multiclass one. NaN when undefined.
         """
+
+    def resampled(
+        self, y: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]
+    ) -> np.ndarray[Any, Any]:
+        """The metric over bootstrap resamples [resamples]; equal to ``score`` on the drawn rows.
+
+        ``counts``: how often each row was drawn, whole numbers as float64 [resamples, rows]. A metric that is a mean or follows
+        from counts overrides this, because a thousand resamples are a matrix product then.
+        """
+        import numpy as np
+
+        draws = (np.repeat(np.arange(len(y)), drawn.astype(np.int64)) for drawn in counts)
+        return np.array([self.score(y[rows], predicted[rows]) for rows in draws], np.float64)
