@@ -1,0 +1,39 @@
+"""What several rooms' tests share: one Ray head for the whole session."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mlconfig.engine.head import Head, connect, destroy_head, disconnect, start_head
+from mlconfig.engine.head.process import session_members
+
+
+class RaySession(NamedTuple):
+    """The session's head and the storage folder it belongs to."""
+
+    head: Head
+    storage: Path
+
+    def connect(self) -> Head:
+        """Connect this process to the head, unless it is; return the head."""
+        connect(self.head)
+        return self.head
+
+
+@pytest.fixture(scope="session")
+def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:
+    """One local head of ours for all tests marked ``ray``; nothing of it is left when the session ends."""
+    storage = tmp_path_factory.mktemp("head") / ".mlconfig"
+    head = start_head(storage, cpus=4)
+    yield RaySession(head, storage)
+    disconnect()
+    began = time.monotonic()
+    ended = destroy_head(storage)
+    assert time.monotonic() - began < 5.0
+    assert ended > 5
+    assert session_members(head.sid) == []
+    assert not head.temp_dir.exists()
+    assert [path.name for path in (storage / "ray").iterdir()] == ["lock"]
