@@ -171,6 +171,8 @@ def test_infinities_stand_at_the_ends():
     found = compare(*pair(reference, current))
     assert found.current_rows == 1_000
     assert found.ks.statistic == pytest.approx(0.5, abs=0.05)
+    _, ends = pair(reference, np.array([np.inf, np.inf, -np.inf]))
+    assert (ends.vector()[0], ends.vector()[-1], ends.counts.sum()) == (1, 2, 0)
 
 
 @pytest.mark.parametrize("other", [5.0, -5.0, 0.3])

@@ -55,7 +55,7 @@ def test_blocks_leave_nothing_out():
 @pytest.mark.parametrize("scale", [1.0, 3.0, 0.75, 12.34, 100.0])
 @pytest.mark.parametrize("step", [1.0, 0.5, 0.1, 0.01])
 def test_round_numbers_fall_in_the_same_bucket_as_float32_and_float64(scale, step):
-    values = np.round(np.arange(-400, 400) * step, 2)
+    values = np.round(12.34 + np.arange(-400, 400) * step, 2)
     centre = float(np.float32(12.34))
     wide, narrow = histogram(values, centre, scale), histogram(values.astype(np.float32), centre, scale)
     assert np.abs(wide - narrow).sum() <= 2

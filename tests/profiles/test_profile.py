@@ -143,6 +143,14 @@ def test_the_scale_falls_back_to_the_standard_deviation():
     assert column.scale == pytest.approx(values.std())
 
 
+def test_small_differences_of_large_numbers_are_resolved():
+    values = 1_700_000_050 + np.random.default_rng(0).normal(0, 0.01, 5_000)
+    layout = fit_layout({"x": values}, {"x": "numeric"})
+    profile = profile_of(layout, {"x": values})
+    assert np.count_nonzero(profile.columns["x"].counts) > 500
+    assert profile.quantile("x", 0.9)[0] == pytest.approx(np.quantile(values, 0.9), abs=5e-4)
+
+
 def test_a_column_without_a_value_can_be_laid_out():
     layout = fit_layout({"x": np.full(5, np.nan)}, {"x": "numeric"})
     counts = profile_of(layout, {"x": np.array([1.0, np.nan])}).columns["x"]
