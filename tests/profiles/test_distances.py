@@ -74,6 +74,7 @@ def test_a_float32_window_is_compared_with_a_float64_reference_without_a_differe
     assert compare(*pair(prices, prices.astype(np.float32))).ks.statistic < 1e-3
 
 
+@settings(deadline=None)
 @given(two_vectors)
 def test_distances_are_at_least_zero_and_zero_between_equals(vectors):
     reference, current = (vector + 1 for vector in vectors)
@@ -86,6 +87,7 @@ def test_distances_are_at_least_zero_and_zero_between_equals(vectors):
     assert 0.0 <= ks(reference, current).statistic <= 1.0
 
 
+@settings(deadline=None)
 @given(two_vectors)
 def test_chi2_js_and_wasserstein_are_scipys(vectors):
     reference, current = (vector + 1 for vector in vectors)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,6 +31,7 @@ def test_the_buckets_are_those_of_the_design():
     assert inner[-1] == pytest.approx(2**12, rel=1 / 64)
 
 
+@settings(deadline=None)
 @given(finite)
 def test_a_value_stands_between_the_edges_of_its_bucket(values):
     scaled = values.astype(np.float32)
@@ -41,6 +42,7 @@ def test_a_value_stands_between_the_edges_of_its_bucket(values):
     assert np.array_equal(histogram(scaled, 0.0, 1.0), expected)
 
 
+@settings(deadline=None)
 @given(finite, st.floats(-100, 100), st.floats(0.01, 100))
 def test_every_value_is_counted_once(values, centre, scale):
     assert histogram(values, centre, scale).sum() == len(values)

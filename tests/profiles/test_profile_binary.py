@@ -142,11 +142,13 @@ def test_a_body_that_would_fill_the_memory_is_refused():
         load(MAGIC + VERSION.to_bytes(2, "little") + zlib.crc32(bomb).to_bytes(4, "little") + bomb)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int64, st.integers(0, 50), elements=st.integers(0, 2**63 - 1)))
 def test_integers_survive_their_bytes(values):
     assert np.array_equal(varint.decode(varint.encode(values)), values)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int64, st.integers(0, 50), elements=st.integers(-(2**62), 2**62 - 1)))
 def test_signed_integers_survive_zigzag(values):
     folded = varint.zigzag(values)
