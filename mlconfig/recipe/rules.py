@@ -1,0 +1,166 @@
+"""Rules where sections meet, and keys that are valid but would do nothing. Each states one fact of the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mlconfig.errors import Problem
+from mlconfig.recipe.places import Places, split_path
+from mlconfig.sections import Data, Features, Monitoring, Retraining, Serving, Tuning
+
+Sections = Mapping[str, Any]
+Found = Iterator[tuple[str, str, str]]
+"""Path, what is wrong, what to do."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule and the sections it needs; it is skipped while one of them is broken."""
+
+    needs: tuple[str, ...]
+    check: Callable[..., Found]
+
+
+_RULES: list[Rule] = []
+
+
+def _rule(*needs: str) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    def keep(check: Callable[..., Found]) -> Callable[..., Found]:
+        _RULES.append(Rule(needs, check))
+        return check
+
+    return keep
+
+
+def check_rules(sections: Sections, places: Places) -> list[Problem]:
+    """All rules whose sections are sound, over those sections."""
+    from mlconfig.recipe.effects import idle_keys
+
+    problems = [
+        Problem(places.nearest(split_path(path)).where, path, what, hint)
+        for rule in _RULES
+        if all(name in sections for name in rule.needs)
+        for path, what, hint in rule.check(*(sections[name] for name in rule.needs))
+    ]
+    return problems + idle_keys(sections, places)
+
+
+@_rule("data")
+def time_needs_a_clock(data: Data) -> Found:
+    """What goes by time needs data.event_time."""
+    if data.event_time is not None:
+        return
+    if data.split.by == "time":
+        yield "data.split.by", "splitting by time needs data.event_time", "say which column holds the time"
+    if not data.period.open:
+        yield "data.period", "a period needs data.event_time", "say which column holds the time"
+
+
+@_rule("data")
+def a_period_has_a_length(data: Data) -> Found:
+    """The period begins before it ends."""
+    if data.period.since is None or data.period.until is None:
+        return
+    try:
+        since, until = (datetime.fromisoformat(moment) for moment in (data.period.since, data.period.until))
+        backwards = (
+            since.replace(tzinfo=None) >= until.replace(tzinfo=None) if since.tzinfo != until.tzinfo else since >= until
+        )
+    except ValueError as error:
+        yield "data.period", f"no such date or time: {error}", ""
+        return
+    if backwards:
+        yield "data.period", f"holds nothing: {data.period.since} is not before {data.period.until}", ""
+
+
+@_rule("data")
+def the_target_has_one_part(data: Data) -> Found:
+    """The target is neither key, time nor the column of the split by group."""
+    for path, columns in (
+        ("data.key", data.key or ()),
+        ("data.event_time", data.event_time.columns if data.event_time is not None else ()),
+        ("data.split.column", (data.split.column,)),
+    ):
+        if data.target in columns:
+            yield path, f"`{data.target}` is the target and cannot be this too", ""
+
+
+@_rule("data", "features")
+def the_target_is_no_feature(data: Data, features: Features) -> Found:
+    """What is predicted is never predicted from."""
+    target = data.target
+    for path, columns in (("features.include", features.include), ("features.columns", features.columns)):
+        if columns != "auto" and target in columns:
+            yield path, f"`{target}` is the target and never a feature", "remove it"
+    if target in features.exclude:
+        yield "features.exclude", f"`{target}` is the target and never a feature anyway", "remove it"
+    if data.split.by == "given" and features.include != "auto" and data.split.column in features.include:
+        yield (
+            "features.include",
+            f"`{data.split.column}` says which part a row is in and cannot be a feature",
+            "remove it",
+        )
+
+
+@_rule("features")
+def a_column_is_in_or_out(features: Features) -> Found:
+    """No column is both included and excluded, and what is said about a column is about one the model sees."""
+    included = None if features.include == "auto" else set(features.include)
+    for name in sorted(set(features.exclude) & (included or set())):
+        yield "features.exclude", f"`{name}` is included and excluded", "choose one"
+    for name in features.columns:
+        if name in features.exclude:
+            yield f"features.columns.{name}", f"`{name}` is excluded, so this has no effect", "remove one of them"
+        elif included is not None and name not in included:
+            yield (
+                f"features.columns.{name}",
+                f"`{name}` is not in features.include, so this has no effect",
+                "add it there",
+            )
+
+
+@_rule("data", "tuning")
+def a_search_needs_validation_rows(data: Data, tuning: Tuning) -> Found:
+    """Trials are compared on rows that are neither trained on nor used by the gates."""
+    if tuning.space and data.split.by != "given" and data.split.validation_fraction == 0:
+        yield "data.split.validation_fraction", "tuning compares trials on validation rows, and there are none", ""
+
+
+@_rule("data", "monitoring")
+def monitoring_joins_what_there_is(data: Data, monitoring: Monitoring | None) -> Found:
+    """Windows by event time need the time, labels by key need the key."""
+    if monitoring is None:
+        return
+    if monitoring.time == "event" and data.event_time is None:
+        yield "monitoring.time", "windows by event time need data.event_time", "say which column holds the time"
+    if monitoring.labels.join == "data.key" and data.key is None:
+        yield "monitoring.labels.join", "labels joined by key need data.key", "say which column names the entity"
+
+
+@_rule("retraining", "monitoring", "serving")
+def triggers_need_verdicts(
+    retraining: Retraining | None, monitoring: Monitoring | None, serving: Serving | None
+) -> Found:
+    """Triggers that read monitoring's verdicts need monitoring, which watches an endpoint."""
+    for trigger in ("lasting_drift", "performance"):
+        off = "monitoring" if monitoring is None else "serving" if serving is None else None
+        if retraining is not None and trigger in retraining.when and off is not None:
+            yield (
+                f"retraining.when.{trigger}",
+                f"reads monitoring's verdicts, and {off} is `none`",
+                f"switch {off} on, or use `schedule`",
+            )
+
+
+@_rule("retraining", "serving")
+def the_log_needs_an_endpoint(retraining: Retraining | None, serving: Serving | None) -> Found:
+    """Without serving nothing is logged that a retrain could learn from."""
+    if retraining is None or retraining.data.from_ == "source":
+        return
+    if serving is None:
+        yield "retraining.data.from", "learns from the prediction log, and serving is `none`", "write `from: source`"
+    elif serving.log.sample_fraction == 0:
+        yield "retraining.data.from", "learns from the prediction log, and serving.log.sample_fraction is 0", ""

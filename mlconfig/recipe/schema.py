@@ -1,0 +1,54 @@
+"""The JSON Schema of the recipe language: what the models say, and the shorthand that is spelled out before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+_WORD: JsonSchemaValue = {"type": "string", "minLength": 1}
+_WORDS: JsonSchemaValue = {"type": "array", "items": _WORD}
+_AUTO: JsonSchemaValue = {"const": "auto"}
+
+SHORTHAND: dict[str, tuple[JsonSchemaValue, ...]] = {
+    "name_to_plugin": (_WORD,),
+    "words_to_map": (_WORDS, _AUTO),
+    "_one_or_more": (_WORD,),
+    "_column_to_event_time": (_WORD,),
+    "_sinks": (_WORDS, {"type": "object", "additionalProperties": {"anyOf": [_WORD, {"type": "object"}]}}),
+    "_with_standard_signals": (
+        _AUTO,
+        {"type": "object", "additionalProperties": {"anyOf": [_WORD, {"type": "object"}]}},
+    ),
+    "_auto_to_defaults": (_AUTO,),
+    "_none_to_null": ({"enum": ["auto", "none"]},),
+}
+"""What each function that spells shorthand out also takes."""
+
+
+class RecipeSchema(GenerateJsonSchema):
+    """Adds to each value the shorthand that stands for it."""
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        """The value itself, or its shorthand."""
+        spelled_out = super().function_before_schema(schema)
+        also = SHORTHAND.get(getattr(schema["function"]["function"], "__name__", ""))
+        return {"anyOf": [spelled_out, *also]} if also else spelled_out
+
+
+def with_defaults_list(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a file: a recipe, and the list of groups it begins with.
+
+    A file that names groups may leave to them what a recipe must say.
+    """
+    entry = {"anyOf": [_WORD, {"type": "object", "minProperties": 1, "maxProperties": 1}]}
+    listed = {"type": "array", "items": entry, "description": "The groups this file builds on, in order."}
+    required = schema.pop("required", [])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "properties": {"defaults": listed, **schema["properties"]},
+        "if": {"not": {"required": ["defaults"]}},
+        "then": {"required": required},
+    }
