@@ -52,7 +52,7 @@ class Bench:
 
     def problem(self, path: str, what: str, hint: str = "") -> None:
         """Note a problem at the place where the recipe says it."""
-        self.problems.append(Problem(self.recipe.origin(path), path, what, hint))
+        self.problems.append(Problem(self.recipe.place(path), path, what, hint))
 
     def plugin(
         self, kind: str, contract: type[P], path: str, name: str, params: Mapping[str, Any] | None = None
@@ -70,7 +70,7 @@ class Bench:
             self.catalog.params(kind, name, params or {})
         except ValidationError as error:
             base = f"{path.removesuffix('.name')}.params" if path.endswith(".name") else path
-            self.problems += problems_of(error, base, self.recipe.origin)
+            self.problems += problems_of(error, base, self.recipe.place)
             return None
         return cls if issubclass(cls, contract) else None
 

@@ -144,7 +144,7 @@ def _fits(bench: Bench, template: TrainStep, where: str, path: tuple[str, ...], 
         step = put(template, path, value)
         bench.catalog.params("model", step.model.name, step.model.params)
     except ValidationError as error:
-        faults = problems_of(error, where, bench.recipe.origin)
+        faults = problems_of(error, where, bench.recipe.place)
         bench.problem(where, f"the value {value} does not fit: {faults[0].what}", faults[0].hint)
         return False
     return True
