@@ -70,7 +70,7 @@ class Bench:
             self.catalog.params(kind, name, params or {})
         except ValidationError as error:
             base = f"{path.removesuffix('.name')}.params" if path.endswith(".name") else path
-            self.problems += problems_of(error, base, self.recipe.place)
+            self.problems += problems_of(error, base, self.recipe.place, cls.Params)
             return None
         return cls if issubclass(cls, contract) else None
 
