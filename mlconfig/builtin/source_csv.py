@@ -80,6 +80,10 @@ class CsvSource(Source):
         except (pa.ArrowException, OSError) as error:
             raise self._explain(file, error) from error
         self._check_header(table, file)
+        binary = next((field.name for field in table.schema if pa.types.is_binary(field.type)), None)
+        if binary is not None:
+            what = f"column `{binary}` is not text in the encoding {self.params.encoding}"
+            raise DataError(what, where=str(file), hint="set `encoding`, latin-1 for example")
         return table
 
     def _parse(self, file: Path, *, threads: bool) -> pa.Table:

@@ -25,10 +25,13 @@ class Drift(Frozen):
 
     The drift's strength is 0 before ``at``. Then: ``step`` is ``size`` for good; ``ramp`` grows to ``size`` at ``until``;
     ``spike`` is ``size`` until ``until`` and 0 again; ``season`` swings by ± ``size`` with ``period``.
+
+    Inputs: the first half of the numeric columns lie higher by the strength. Signal: the numeric columns count 1 − strength for
+    the target, so that at 1 they say nothing and at 2 the opposite.
     """
 
     kind: Literal["step", "ramp", "spike", "season"]
-    size: float = Field(1.0, description="Strength, in standard deviations of a numeric column.")
+    size: float = Field(1.0, description="Strength; of inputs in their standard deviations.")
     at: Fraction = Field(0.5, description="Where it begins.")
     until: Fraction | None = Field(None, description="ramp, spike: where it is complete, or over.")
     period: Duration | None = Field(None, gt=timedelta(0), description="season: the length of one swing.")
@@ -82,14 +85,13 @@ class SyntheticSource(Source):
         p = self.params
         rng = np.random.default_rng(p.seed)
         weights = rng.normal(size=p.numeric) / np.sqrt(p.numeric)
-        turned = rng.normal(size=p.numeric) / np.sqrt(p.numeric)
         strength = _strength(p.drift, p.rows, p.every)
         affects = p.drift.affects if p.drift else "both"
         moved, bent = strength * (affects != "signal"), strength * (affects != "inputs")
         numbers = rng.normal(size=(p.rows, p.numeric))
         numbers[:, : (p.numeric + 1) // 2] += moved[:, None]
         codes = rng.integers(0, len(_LEVELS), size=(p.rows, p.categorical))
-        signal = numbers @ weights + bent * (numbers @ turned) + 0.3 * (codes - 1.5).sum(axis=1)
+        signal = (1.0 - bent) * (numbers @ weights) + 0.3 * (codes - 1.5).sum(axis=1)
         y = signal + p.noise * rng.normal(size=p.rows)
         columns: dict[str, Any] = {f"x{i}": numbers[:, i] for i in range(p.numeric)}
         levels = np.asarray(_LEVELS, dtype=object)

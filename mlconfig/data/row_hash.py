@@ -83,8 +83,8 @@ def _text_hashes(texts: pa.Array) -> Hashes:
     encoded = texts.dictionary_encode()
     distinct = [_one_text(text) for text in encoded.dictionary.to_pylist()]
     codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
-    hashes: Hashes = np.asarray([*distinct, _NULL], dtype=np.uint64)
-    return hashes[codes]
+    hashes: Hashes = np.asarray([*distinct, _NULL], dtype=np.uint64).take(codes)
+    return hashes
 
 
 def _one_text(text: str) -> np.uint64:
