@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
 from mlconfig.vocabulary import AUTO, AutoOr, Duration, Frozen, FrozenDict, Names, PluginRef, Tuple
 
@@ -97,3 +97,8 @@ class Monitoring(Frozen):
     signals: Annotated[FrozenDict[Signal], BeforeValidator(_with_standard_signals)] = Field(
         default_factory=_standard_signals, description="By name; each is a detector."
     )
+
+    @field_serializer("signals", mode="wrap")
+    def _name_the_removed(self, signals: FrozenDict[Signal], write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A standard signal that was removed is written as `none`, or reading back would bring it in again."""
+        return {name: "none" for name in STANDARD_SIGNALS if name not in signals} | write(signals)
