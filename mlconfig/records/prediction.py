@@ -1,0 +1,184 @@
+"""The record of one prediction: JSON bytes that the data plane makes without a second serialisation, and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from mlconfig.errors import DataError
+from mlconfig.records.signature import Signature
+from mlconfig.vocabulary import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlconfig.records.segments import Segment
+
+VERSION = 1
+BLOCK = 16_384
+_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (float("inf"), 1_000_000_000))
+_FORM = (
+    b'{"v":1,"id":"%b","at":%.6f,"et":%b,"version":%b,"generation":%d,'
+    b'"prediction":%b,"score":%b,"probabilities":%b,"inputs":%b}'
+)
+
+
+class PredictionRecord(msgspec.Struct, gc=False):
+    """One prediction as it is logged. Times are seconds since 1970 (UTC); ``inputs`` are the request's fields as given."""
+
+    v: int
+    id: str
+    at: float
+    version: str
+    generation: int
+    prediction: msgspec.Raw
+    inputs: dict[str, Any]
+    et: float | None = None
+    score: float | None = None
+    probabilities: list[float] | None = None
+
+
+class LoggedColumn(msgspec.Struct, frozen=True):
+    """How a column of ``inputs`` is to be read back."""
+
+    name: str
+    kind: Kind
+    integer: bool = False
+
+
+def log_meta(signature: Signature) -> dict[str, Any]:
+    """What a segment's header must say so that its records become typed columns."""
+    columns = [{"name": column.name, "kind": column.kind, "integer": column.integer} for column in signature.columns]
+    return {"columns": columns, "time_zone": signature.time_zone}
+
+
+def encode_prediction(
+    prediction_id: bytes,
+    arrived: float,
+    event_time: float | None,
+    version: bytes,
+    generation: int,
+    prediction: bytes,
+    score: bytes,
+    probabilities: bytes,
+    inputs: bytes,
+) -> bytes:
+    """The record's bytes; ``version``, ``prediction``, ``score``, ``probabilities`` and ``inputs`` are JSON already."""
+    moment = b"null" if event_time is None else b"%.6f" % event_time
+    return _FORM % (
+        prediction_id,
+        arrived,
+        moment,
+        version,
+        generation,
+        prediction,
+        score,
+        probabilities,
+        inputs,
+    )
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name."""
+    return ZoneInfo(name)
+
+
+def moment_of(value: str | float, time_zone: str) -> datetime:
+    """A request's moment in its zone: ISO 8601 text (zone-less text is in ``time_zone``) or seconds since 1970 (UTC).
+
+    A number from 1e11 on counts as milliseconds, from 1e14 as microseconds, from 1e17 as nanoseconds, as `records.wall_clock`
+    reads it. Raises ValueError, OverflowError or OSError for what is no moment.
+    """
+    if not isinstance(value, str):
+        per_second = next(unit for bound, unit in _UNITS if abs(value) < bound)
+        return datetime.fromtimestamp(value / per_second, zone(time_zone))
+    parsed = datetime.fromisoformat(value)
+    return parsed.replace(tzinfo=zone(time_zone)) if parsed.tzinfo is None else parsed.astimezone(zone(time_zone))
+
+
+def category_text(value: str | float) -> str:
+    """A category as text, as `records.packing` writes it: ``true``, ``3`` (also for 3.0), ``0.5``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def wall_clock(moment: datetime) -> float:
+    """Seconds since 1970 that the clock on the wall shows, as timestamp features are predicted from."""
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def _arrow_type(column: LoggedColumn) -> pa.DataType:
+    import pyarrow as pa
+
+    if column.kind == "numeric":
+        return pa.int64() if column.integer else pa.float64()
+    return {"boolean": pa.bool_(), "categorical": pa.string(), "timestamp": pa.timestamp("us")}[column.kind]
+
+
+def _values(column: LoggedColumn, rows: Sequence[dict[str, Any]], time_zone: str) -> pa.Array:
+    import pyarrow as pa
+
+    given = [row.get(column.name) for row in rows]
+    if column.kind == "timestamp":
+        given = [None if v is None else moment_of(v, time_zone).replace(tzinfo=None) for v in given]
+    elif column.kind == "categorical":
+        given = [None if v is None else category_text(v) for v in given]
+    elif column.integer:
+        given = [None if v is None else int(v) for v in given]
+    return pa.array(given, _arrow_type(column))
+
+
+def _inputs(columns: Sequence[LoggedColumn], rows: Sequence[dict[str, Any]], time_zone: str) -> pa.StructArray:
+    import pyarrow as pa
+
+    fields = [pa.field(column.name, _arrow_type(column)) for column in columns]
+    if not fields:
+        return pa.array([{}] * len(rows), pa.struct([]))
+    return pa.StructArray.from_arrays([_values(column, rows, time_zone) for column in columns], fields=fields)
+
+
+def _batch(segment: Segment, start: int, columns: Sequence[LoggedColumn], decode: Any) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    header, part = segment.header, segment.records[start : start + BLOCK]
+    records: list[PredictionRecord] = [decode(payload) for _, payload in part]
+    newest = max(record.v for record in records)
+    if newest > VERSION:
+        raise DataError(
+            f"a record of version {newest}, newer than this program reads", header.segment, "upgrade mlconfig"
+        )
+    return pa.record_batch(
+        {
+            "prediction_id": pa.array([record.id for record in records], pa.string()),
+            "arrived": pa.array([record.at for record in records], pa.float64()),
+            "event_time": pa.array([record.et for record in records], pa.float64()),
+            "version": pa.array([record.version for record in records], pa.string()),
+            "generation": pa.array([record.generation for record in records], pa.int64()),
+            "prediction": pa.array([bytes(record.prediction).decode() for record in records], pa.string()),
+            "score": pa.array([record.score for record in records], pa.float64()),
+            "probabilities": pa.array([record.probabilities for record in records], pa.list_(pa.float64())),
+            "inputs": _inputs(columns, [record.inputs for record in records], header.meta.get("time_zone", "UTC")),
+            "replica": pa.array([header.replica] * len(records), pa.string()),
+            "boot": pa.array([header.boot] * len(records), pa.string()),
+            "seq": pa.array([number for number, _ in part], pa.int64()),
+        }
+    )
+
+
+def segment_table(segment: Segment) -> pa.Table | None:
+    """The predictions of a segment as a table; None when it holds none. Besides the log's columns: replica, boot, seq."""
+    import pyarrow as pa
+
+    columns = msgspec.convert(segment.header.meta.get("columns", []), list[LoggedColumn])
+    decode = msgspec.json.Decoder(PredictionRecord).decode
+    batches = [_batch(segment, start, columns, decode) for start in range(0, len(segment.records), BLOCK)]
+    return pa.Table.from_batches(batches) if batches else None

@@ -1,0 +1,196 @@
+"""Reading the prediction log: compacted Parquet and live segments as one table, each prediction once.
+
+<storage>/predictions/<endpoint>/segments/*.seg
+                                 parquet/day=YYYY-MM-DD/<segment>.parquet     the day of arrival, UTC
+                                 feedback/*.seg
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mlconfig.errors import DataError
+from mlconfig.records.feedback import decode_feedback, labels_table, newest_labels
+from mlconfig.records.prediction import segment_table
+from mlconfig.records.segments import Segment, parse_segment, segment_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEGMENTS, PARQUET, FEEDBACK = "segments", "parquet", "feedback"
+PUBLIC = ("prediction_id", "arrived", "event_time", "version", "generation", "prediction", "score", "probabilities")
+"""The log's columns before ``inputs``."""
+
+_OWN = ("replica", "boot", "seq")
+
+
+def log_folder(storage: Path, endpoint: str) -> Path:
+    """Where an endpoint's prediction log lies."""
+    return storage / "predictions" / endpoint
+
+
+def day_of(moment: float) -> str:
+    """The UTC day of a moment, as the partitions are named."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def _read_segments(folder: Path) -> list[Segment]:
+    """All segments of a folder; one that is compacted and deleted meanwhile means to look again."""
+    while True:
+        try:
+            return [parse_segment(file.read_bytes(), str(file)) for file in segment_files(folder)]
+        except FileNotFoundError:
+            continue
+
+
+def _type_of_both(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """A type that holds a column's values before and after it changed; text when there is none better."""
+    import pyarrow as pa
+
+    if first == second:
+        return first
+    numbers = pa.types.is_integer(first) or pa.types.is_floating(first)
+    return pa.float64() if numbers and (pa.types.is_integer(second) or pa.types.is_floating(second)) else pa.string()
+
+
+def _common_inputs(tables: list[pa.Table]) -> list[pa.Table]:
+    """Give ``inputs`` the same fields everywhere: versions of an endpoint may differ in columns."""
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    for table in tables:
+        for field in table.schema.field("inputs").type:
+            types[field.name] = _type_of_both(types.get(field.name, field.type), field.type)
+    wanted = pa.struct([pa.field(name, kind) for name, kind in types.items()])
+    return [_with_inputs(table, wanted) for table in tables]
+
+
+def _with_inputs(table: pa.Table, wanted: pa.StructType) -> pa.Table:
+    import pyarrow as pa
+
+    index = table.schema.get_field_index("inputs")
+    if table.schema.field(index).type == wanted or not wanted.num_fields:
+        return table
+    given = table.column(index).combine_chunks()
+    had = {field.name for field in given.type}
+    children = [
+        given.field(field.name).cast(field.type) if field.name in had else pa.nulls(len(table), field.type)
+        for field in wanted
+    ]
+    return table.set_column(index, "inputs", pa.StructArray.from_arrays(children, fields=list(wanted)))
+
+
+class PredictionLog:
+    """The log of one endpoint, in ``folder`` (see `log_folder`). Reads only; safe beside writers and a compactor."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def predictions(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        time: Literal["arrival", "event"] = "arrival",
+        version: str | None = None,
+    ) -> pa.Table:
+        """Predictions with ``since <= time < until`` (seconds since 1970, UTC), oldest arrival first.
+
+        Columns: prediction_id, arrived (s), event_time (s, null), version, generation, prediction (JSON), score (binary:
+        probability of the positive class; multiclass: of the predicted one; regression: the value), probabilities, inputs
+        (the request's columns; timestamps as wall clock in the signature's zone). With ``time="event"`` and a bound, a
+        prediction without event time is left out.
+        """
+        import pyarrow as pa
+
+        chosen = [self._choose(table, since, until, time, version) for table in self._tables(since, until, time)]
+        tables = _common_inputs([table for table in chosen if len(table)])
+        if not tables:
+            return self._empty()
+        whole = pa.concat_tables(tables).sort_by([("arrived", "ascending"), *((name, "ascending") for name in _OWN)])
+        return whole.select([*PUBLIC, "inputs"])
+
+    def labels(self) -> pa.Table:
+        """The newest label of each prediction id or key, oldest arrival first; also those whose prediction is not there.
+
+        Columns: prediction_id (null), key (null; see `records.feedback.key_text`), label (JSON), label_version, arrived (s).
+        """
+        segments = _read_segments(self.folder / FEEDBACK)
+        return labels_table(
+            newest_labels(
+                decode_feedback(payload, segment.header.segment)
+                for segment in segments
+                for _, payload in segment.records
+            )
+        )
+
+    def lost(self) -> dict[tuple[str, str], int]:
+        """Predictions that were answered and counted but are not in the log, by (replica, boot); only where there are any.
+
+        Exact up to the last number that reached the disk: the sequence has no gaps.
+        """
+        segments = _read_segments(self.folder / SEGMENTS)
+        highest: dict[tuple[str, str], int] = {}
+        there: Counter[tuple[str, str]] = Counter()
+        for segment in segments:
+            writer = (segment.header.replica, segment.header.boot)
+            last = max((number for number, _ in segment.records), default=segment.header.first - 1)
+            highest[writer] = max(highest.get(writer, -1), last, segment.header.first - 1)
+            there[writer] += len(segment.records)
+        for table in self._parquet({segment.header.segment for segment in segments}, None, None, list(_OWN)):
+            for replica, boot, number, count in _numbers(table):
+                highest[replica, boot] = max(highest.get((replica, boot), -1), number)
+                there[replica, boot] += count
+        gaps = {writer: top + 1 - there[writer] for writer, top in highest.items()}
+        return {writer: gap for writer, gap in gaps.items() if gap}
+
+    def _tables(self, since: float | None, until: float | None, time: str) -> list[pa.Table]:
+        """Segments first: one that is gone by then was in Parquet before, and one that is there outweighs its Parquet."""
+        segments = _read_segments(self.folder / SEGMENTS)
+        seen = {segment.header.segment for segment in segments}
+        days = (since, until) if time == "arrival" else (None, None)
+        live = [table for table in map(segment_table, segments) if table is not None]
+        return [*self._parquet(seen, *days), *live]
+
+    def _parquet(
+        self, without: set[str], since: float | None, until: float | None, columns: list[str] | None = None
+    ) -> list[pa.Table]:
+        import pyarrow.parquet as pq
+
+        first, last = (day_of(since) if since is not None else ""), (day_of(until) if until is not None else "~")
+        files = [
+            file
+            for file in sorted((self.folder / PARQUET).glob("day=*/*.parquet"))
+            if file.stem not in without and first <= file.parent.name.removeprefix("day=") <= last
+        ]
+        return [pq.read_table(file, columns=columns, partitioning=None) for file in files]
+
+    def _choose(
+        self, table: pa.Table, since: float | None, until: float | None, time: str, version: str | None
+    ) -> pa.Table:
+        import pyarrow.compute as pc
+
+        if time not in ("arrival", "event"):
+            raise DataError(f"`{time}` is no time of a prediction", "time", "use arrival or event")
+        moment = pc.field("arrived" if time == "arrival" else "event_time")
+        conditions = [moment >= since] if since is not None else []
+        conditions += [moment < until] if until is not None else []
+        conditions += [pc.field("version") == version] if version is not None else []
+        for condition in conditions:
+            table = table.filter(condition)
+        return table
+
+    def _empty(self) -> pa.Table:
+        import pyarrow as pa
+
+        text, number = pa.string(), pa.float64()
+        types = [text, number, number, text, pa.int64(), text, number, pa.list_(number)]
+        return pa.schema([*zip(PUBLIC, types, strict=True), ("inputs", pa.struct([]))]).empty_table()
+
+
+def _numbers(table: pa.Table) -> list[tuple[str, str, int, int]]:
+    """Highest number and count of rows by writer."""
+    grouped = table.group_by(["replica", "boot"]).aggregate([("seq", "max"), ("seq", "count_distinct")])
+    return [(row["replica"], row["boot"], row["seq_max"], row["seq_count_distinct"]) for row in grouped.to_pylist()]

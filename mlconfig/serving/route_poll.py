@@ -1,0 +1,114 @@
+"""Keeps a service on the newest route: asks a source, swaps, and keeps a durable copy for a start without the source."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from mlconfig.errors import MlconfigError
+from mlconfig.records.route import RouteTable
+from mlconfig.records.segments import sync_folder
+from mlconfig.serving.service import Service
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 0.5
+
+
+class RouteSource(Protocol):
+    """Where route tables come from."""
+
+    def current(self, endpoint: str) -> RouteTable | None:
+        """The newest table of an endpoint; None when there is none yet. May raise when it cannot be reached."""
+
+
+def read_copy(file: Path) -> RouteTable | None:
+    """The kept copy; None when there is none or it is damaged."""
+    try:
+        return RouteTable.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_copy(file: Path, table: RouteTable) -> None:
+    """Replace the copy, durably and never by an older generation."""
+    kept = read_copy(file)
+    if kept is not None and (kept.generation, kept.epoch) >= (table.generation, table.epoch):
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unnamed = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with unnamed.open("wb") as out:
+        out.write(table.model_dump_json().encode())
+        out.flush()
+        os.fsync(out.fileno())
+    unnamed.rename(file)
+    sync_folder(file.parent)
+
+
+class RoutePoller:
+    """Polls ``source`` every ``interval`` seconds in a thread of its own.
+
+    While no version is loaded and the source has no answer, the copy in ``file`` is served.
+    """
+
+    def __init__(self, service: Service, source: RouteSource, file: Path, interval: float = INTERVAL) -> None:
+        self._service, self._source, self._file, self._interval = service, source, file, interval
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last_fault = ""
+        self._seen: RouteTable | None = None
+
+    def poll_once(self) -> bool:
+        """Ask once and swap if there is something new; True when a version is served. Never raises."""
+        table = self._ask()
+        if table is None and self._service.state is None:
+            table = read_copy(self._file)
+        if table is not None and (table != self._seen or self._service.problem):
+            self._take(table)
+        return self._service.state is not None
+
+    def _ask(self) -> RouteTable | None:
+        try:
+            table = self._source.current(self._service.endpoint)
+        except Exception as error:  # noqa: BLE001 — a source that is down must not end the polling
+            self._report(f"the route source does not answer: {type(error).__name__}: {error}")
+            return None
+        return table
+
+    def _take(self, table: RouteTable) -> None:
+        self._seen = table
+        if not self._service.swap(table):
+            self._report(self._service.problem or "")
+            return
+        self._last_fault = ""
+        try:
+            write_copy(self._file, table)
+        except (OSError, MlconfigError) as error:
+            self._report(f"the copy of the route cannot be written: {error}")
+
+    def _report(self, fault: str) -> None:
+        """Say a fault once, not twice a second."""
+        if fault != self._last_fault:
+            logger.warning("%s: %s", self._service.endpoint, fault)
+            self._last_fault = fault
+
+    def start(self) -> None:
+        """Poll once now, then in the background until `stop`."""
+        self.poll_once()
+        self._thread = threading.Thread(target=self._run, name=f"route-{self._service.endpoint}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self.poll_once()
+
+    def stop(self) -> None:
+        """End the polling; waits for a swap that is under way."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
