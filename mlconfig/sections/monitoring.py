@@ -101,4 +101,5 @@ class Monitoring(Frozen):
     @field_serializer("signals", mode="wrap")
     def _name_the_removed(self, signals: FrozenDict[Signal], write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A standard signal that was removed is written as `none`, or reading back would bring it in again."""
-        return {name: "none" for name in STANDARD_SIGNALS if name not in signals} | write(signals)
+        removed = {name: "none" for name in STANDARD_SIGNALS if name not in signals}
+        return {**removed, **write(signals)}
