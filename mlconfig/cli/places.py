@@ -22,11 +22,11 @@ def workspace_of(recipe: Path, overrides: tuple[str, ...]) -> tuple[Plan, Worksp
 
 def workspace_here(folder: Path) -> Workspace:
     """The workspace of the nearest project above a folder, with the engine section that was applied there last."""
-    from mlconfig.engine.live import any_applied_plan
+    from mlconfig.engine.live import applied_plans
     from mlconfig.engine.workspace import Workspace
     from mlconfig.recipe.project import find_project
     from mlconfig.sections import Engine
 
     bare = Workspace(find_project(folder / "any.yaml"), Engine())
-    applied = any_applied_plan(bare)
-    return Workspace(bare.project, applied.engine) if applied is not None else bare
+    applied = applied_plans(bare)
+    return Workspace(bare.project, applied[0].engine) if applied else bare

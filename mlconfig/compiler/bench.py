@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from mlconfig.contracts.catalog import Catalog
-from mlconfig.contracts.plugin import Plugin
+from mlconfig.contracts.plugin import Tags
 from mlconfig.errors import PluginError, Problem
 from mlconfig.plan.steps import PluginPin
 from mlconfig.recipe.recipe import Recipe
 from mlconfig.recipe.validate import problems_of
 from mlconfig.vocabulary import Task
 
-P = TypeVar("P", bound=Plugin)
+T = TypeVar("T", bound=Tags)
 
 METRIC_OF_TASK: dict[Task, str] = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "rmse"}
 """What ``evaluation.metric: auto`` stands for."""
@@ -55,14 +55,14 @@ class Bench:
         self.problems.append(Problem(self.recipe.place(path), path, what, hint))
 
     def plugin(
-        self, kind: str, contract: type[P], path: str, name: str, params: Mapping[str, Any] | None = None
-    ) -> type[P] | None:
-        """The plugin's class once it is known and its params are valid; else its problems are noted and None comes back.
+        self, kind: str, tags: type[T], path: str, name: str, params: Mapping[str, Any] | None = None
+    ) -> T | None:
+        """A plugin's abilities once it is known and its params are valid; else its problems are noted and None comes back.
 
         A path that ends in ``name`` has its params beside the name; at any other path they stand below the name itself.
         """
         try:
-            cls = self.catalog.load(kind, name)
+            found = self.catalog.load(kind, name).tags
         except PluginError as error:
             self.problem(path, error.what, error.hint)
             return None
@@ -70,9 +70,10 @@ class Bench:
             self.catalog.params(kind, name, params or {})
         except ValidationError as error:
             base = f"{path.removesuffix('.name')}.params" if path.endswith(".name") else path
-            self.problems += problems_of(error, base, self.recipe.place, cls.Params)
+            self.problems += problems_of(error, base, self.recipe.origin, self.catalog.load(kind, name).Params)
             return None
-        return cls if issubclass(cls, contract) else None
+        assert isinstance(found, tags)
+        return found
 
     def pin(self, kind: str, name: str) -> PluginPin:
         """What the plan pins of a plugin."""

@@ -10,7 +10,17 @@ from pydantic import ValidationError
 from mlconfig.compiler.bench import PROPERTIES, Bench
 from mlconfig.compiler.learning import train_step
 from mlconfig.compiler.space import target_of
-from mlconfig.contracts import Detector, Exporter, Metric, Model, Searcher, Sink, Source, Transform, Trigger
+from mlconfig.contracts import (
+    DetectorTags,
+    ExporterTags,
+    MetricTags,
+    ModelTags,
+    SearcherTags,
+    SinkTags,
+    SourceTags,
+    TransformTags,
+    TriggerTags,
+)
 from mlconfig.plan.bind import put
 from mlconfig.plan.steps import TrainStep
 from mlconfig.recipe.validate import problems_of
@@ -21,14 +31,14 @@ from mlconfig.vocabulary import parse_duration, parse_size
 def check(bench: Bench) -> None:
     """Every plugin, its params and abilities, the gates' units and the searched paths."""
     recipe = bench.recipe
-    bench.plugin("source", Source, "data.source.name", recipe.data.source.name, recipe.data.source.params)
+    bench.plugin("source", SourceTags, "data.source.name", recipe.data.source.name, recipe.data.source.params)
     _check_features(bench)
     _check_model(bench)
     _check_metrics(bench)
     _check_packaging(bench)
     if recipe.tuning.space:
         searcher = recipe.tuning.searcher
-        bench.plugin("searcher", Searcher, "tuning.searcher.name", searcher.name, searcher.params)
+        bench.plugin("searcher", SearcherTags, "tuning.searcher.name", searcher.name, searcher.params)
     _check_watching(bench)
     if not bench.problems:  # a searched path is checked by putting values into a step, which needs all plugins
         _check_space(bench)
@@ -45,32 +55,30 @@ def _check_features(bench: Bench) -> None:
 
 def _check_chain(bench: Bench, path: str, chain: Mapping[str, Mapping[str, Any]], kind: str) -> None:
     for name, params in chain.items():
-        cls = bench.plugin("transform", Transform, f"{path}.{name}", name, params)
-        if cls is None:
+        tags = bench.plugin("transform", TransformTags, f"{path}.{name}", name, params)
+        if tags is None:
             continue
-        if kind != "auto" and kind not in cls.tags.kinds:
-            bench.problem(f"{path}.{name}", f"`{name}` does not take {kind} columns, only {_list(cls.tags.kinds)}")
-        if not cls.tags.exports_onnx and bench.recipe.packaging.exporter.name == "onnx":
+        if kind != "auto" and kind not in tags.kinds:
+            bench.problem(f"{path}.{name}", f"`{name}` does not take {kind} columns, only {_list(tags.kinds)}")
+        if not tags.exports_onnx and bench.recipe.packaging.exporter.name == "onnx":
             bench.problem(
                 f"{path}.{name}", f"`{name}` cannot be exported to ONNX", "choose another transform or exporter"
             )
-        kind = cls.tags.gives or kind
+        kind = tags.gives or kind
 
 
 def _check_model(bench: Bench) -> None:
     recipe = bench.recipe
-    cls = bench.plugin("model", Model, "model.name", recipe.model.name, recipe.model.params)
-    if cls is None:
+    tags = bench.plugin("model", ModelTags, "model.name", recipe.model.name, recipe.model.params)
+    if tags is None:
         return
-    if recipe.task not in cls.tags.tasks:
-        bench.problem(
-            "model.name", f"`{recipe.model.name}` cannot do the task {recipe.task}, only {_list(cls.tags.tasks)}"
-        )
-    if recipe.packaging.exporter.name == "onnx" and not cls.tags.exports_onnx:
+    if recipe.task not in tags.tasks:
+        bench.problem("model.name", f"`{recipe.model.name}` cannot do the task {recipe.task}, only {_list(tags.tasks)}")
+    if recipe.packaging.exporter.name == "onnx" and not tags.exports_onnx:
         bench.problem(
             "model.name", f"`{recipe.model.name}` cannot be exported to ONNX", "choose another model or exporter"
         )
-    if recipe.written("model.early_stopping") and recipe.model.early_stopping != "none" and not cls.tags.has_rounds:
+    if recipe.written("model.early_stopping") and recipe.model.early_stopping != "none" and not tags.has_rounds:
         bench.problem(
             "model.early_stopping", f"`{recipe.model.name}` has no rounds, so this has no effect", "remove it"
         )
@@ -82,9 +90,9 @@ def _check_metrics(bench: Bench) -> None:
     paths |= {name: f"evaluation.gates.{name}" for name in evaluation.gates if name not in PROPERTIES}
     paths |= {bench.metric: "evaluation.metric"}
     for name, path in paths.items():
-        cls = bench.plugin("metric", Metric, path, name)
-        if cls is not None and bench.recipe.task not in cls.tags.tasks:
-            bench.problem(path, f"the metric `{name}` is for {_list(cls.tags.tasks)}, the task is {bench.recipe.task}")
+        tags = bench.plugin("metric", MetricTags, path, name)
+        if tags is not None and bench.recipe.task not in tags.tasks:
+            bench.problem(path, f"the metric `{name}` is for {_list(tags.tasks)}, the task is {bench.recipe.task}")
     for name, gate in evaluation.gates.items():
         for bound in ("min", "max"):
             _check_bound(bench, f"evaluation.gates.{name}.{bound}", name, getattr(gate, bound))
@@ -106,19 +114,19 @@ def _check_bound(bench: Bench, path: str, gate: str, bound: float | str | None) 
 
 def _check_packaging(bench: Bench) -> None:
     exporter = bench.recipe.packaging.exporter
-    bench.plugin("exporter", Exporter, "packaging.exporter.name", exporter.name, exporter.params)
+    bench.plugin("exporter", ExporterTags, "packaging.exporter.name", exporter.name, exporter.params)
 
 
 def _check_watching(bench: Bench) -> None:
     recipe = bench.recipe
     for name, signal in recipe.monitoring.signals.items() if recipe.monitoring is not None else ():
-        bench.plugin("detector", Detector, f"monitoring.signals.{name}.name", signal.name, signal.params)
+        bench.plugin("detector", DetectorTags, f"monitoring.signals.{name}.name", signal.name, signal.params)
     for name, sink in recipe.alerts.sinks.items():
-        bench.plugin("sink", Sink, f"alerts.sinks.{name}.name", sink.name, sink.params)
+        bench.plugin("sink", SinkTags, f"alerts.sinks.{name}.name", sink.name, sink.params)
     for name, params in recipe.retraining.when.items() if recipe.retraining is not None else ():
         path = f"retraining.when.{name}"
-        cls = bench.plugin("trigger", Trigger, path, name, params)
-        if cls is not None and cls.tags.needs_monitoring and recipe.monitoring is None:
+        tags = bench.plugin("trigger", TriggerTags, path, name, params)
+        if tags is not None and tags.needs_monitoring and recipe.monitoring is None:
             bench.problem(path, f"`{name}` reads monitoring's verdicts, and monitoring is switched off")
 
 

@@ -57,5 +57,5 @@ def compile_plan(recipe: Recipe, catalog: Catalog | None = None) -> Plan:
         time_zone=recipe.time_zone,
         project_plugins=recipe.plugins,
         engine=recipe.engine,
-        steps=tuple(steps),  # type: ignore[arg-type]  # each is a member of the union that Plan validates
+        steps=tuple(steps),
     )

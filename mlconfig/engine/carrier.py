@@ -13,6 +13,7 @@ from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.steps import BaseStep
 
+
 def files_stand(job: Job, output: Output) -> bool:
     """Whether the files that a kept step made are still there."""
     folder = output.get("folder")

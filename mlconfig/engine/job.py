@@ -10,7 +10,7 @@ from typing import Any
 
 from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import BaseStep
+from mlconfig.plan.steps import BaseStep, MonitorStep
 
 Output = dict[str, Any]
 
@@ -52,6 +52,12 @@ class Job:
     def toolbox(self) -> Toolbox:
         """Makes the plan's plugins."""
         return Toolbox(self.workspace, self.plan)
+
+    @property
+    def labels_join(self) -> str:
+        """What labels are joined to predictions by."""
+        monitor = self.plan.find(MonitorStep)
+        return monitor.monitoring.labels.join if monitor is not None else "prediction_id"
 
     def run_key(self, step: BaseStep) -> str:
         """The key under which the step is carried out."""

@@ -22,6 +22,12 @@ def applied_plan(workspace: Workspace, name: str) -> Plan | None:
     return None
 
 
+def applied_plans(workspace: Workspace) -> tuple[Plan, ...]:
+    """All plans that are applied in the project, by name."""
+    names = sorted(file.stem for file in workspace.plan_file("any").parent.glob("*.json"))
+    return tuple(plan for name in names if (plan := applied_plan(workspace, name)) is not None)
+
+
 def has_state(workspace: Workspace) -> bool:
     """Whether a lifecycle database may be there; a local one is not made only to look into it."""
     return (

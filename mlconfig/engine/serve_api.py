@@ -168,12 +168,18 @@ def application_status(name: str) -> ApplicationStatus:
 
 
 def wait_running(name: str, timeout: float = 60.0) -> None:
-    """Wait until an application runs as declared last.
+    """Wait until an application runs as declared last and HAProxy sends it requests.
 
     Raises:
         ServingError: it failed, or does not run in ``timeout`` seconds; with Serve's own message.
     """
     _wait(name, "RUNNING", timeout)
+    if any(each.status != "RUNNING" for each in serve.status().applications.values()):
+        return  # HAProxy is asked about all applications at once: another one's fault must not hold up this one
+    try:
+        _client().wait_for_proxies_serving(wait_for_applications_running=True)
+    except TimeoutError as fault:
+        raise ServingError(f"HAProxy does not serve it: {fault}", where=f"endpoint {name}") from fault
 
 
 def _wait(name: str, wanted: str, timeout: float) -> None:

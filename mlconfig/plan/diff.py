@@ -10,7 +10,7 @@ from mlconfig.plan.steps import BaseStep, DeployStep
 from mlconfig.vocabulary import Frozen, Tuple
 
 Action = Literal["add", "change", "keep", "remove", "unknown"]
-ROLLING_SETTINGS = ("endpoint", "max_ongoing_requests")
+ROLLING_SETTINGS = ("endpoint", "log")
 """Settings of the deploy step that start new replicas; the others are light."""
 
 

@@ -11,13 +11,13 @@ from mlconfig.plan.diff import diff
 from mlconfig.plan.plan import Plan, read_plan
 from mlconfig.plan.render import render_plan
 from mlconfig.plan.steps import DeployStep, PluginPin, ReadStep, Target, TrainStep, TuneStep
-from mlconfig.sections import Features, Model, Period, Serving, Split, Tuning
+from mlconfig.sections import Features, Model, Period, Serving, ServingLog, Split, Tuning
 from mlconfig.vocabulary import FrozenDict, PluginRef
 
 CSV = PluginPin(kind="source", name="csv", distribution="mlconfig")
 
 
-def make_plan(*, learning_rate=0.1, tuned=True, replicas=1, path="a.csv", limit=256):
+def make_plan(*, learning_rate=0.1, tuned=True, replicas=1, path="a.csv", sampled=1.0):
     learning = {
         "task": "binary", "features": Features(), "split": Split(), "metric": "roc_auc",
         "model": Model(name="lightgbm", params=FrozenDict({"learning_rate": learning_rate})),
@@ -31,7 +31,7 @@ def make_plan(*, learning_rate=0.1, tuned=True, replicas=1, path="a.csv", limit=
         id="read", source=PluginRef(name="csv", params=FrozenDict({"path": path})), target="y", plugins=(CSV,)
     )
     train = TrainStep(id="train", inputs=("read", "tune") if tuned else ("read",), **learning)
-    serving = Serving(num_replicas=replicas, max_ongoing_requests=limit)
+    serving = Serving(num_replicas=replicas, log=ServingLog(sample_fraction=sampled))
     deploy = DeployStep(id="deploy", inputs=("train",), endpoint="churn", serving=serving)
     return Plan(name="churn", task="binary", steps=(read, *((tune,) if tuned else ()), train, deploy))
 
@@ -139,7 +139,7 @@ def test_a_change_says_which_value_and_what_it_means_for_replicas():
     before = make_plan()
     (light,) = [c for c in diff(make_plan(replicas=2), before, "rows", run_keys(before).__contains__) if c.changes]
     assert (light.step, light.why, light.effect) == ("deploy", ("serving.num_replicas: 1 → 2",), "light")
-    (heavy,) = [c for c in diff(make_plan(limit=9), before, "rows", run_keys(before).__contains__) if c.changes]
+    (heavy,) = [c for c in diff(make_plan(sampled=0.5), before, "rows", run_keys(before).__contains__) if c.changes]
     assert heavy.effect == "restarts replicas"
 
 

@@ -1,0 +1,96 @@
+"""The controller: a detached actor that looks after all endpoints of a project, level by level.
+
+Each tick reads the state anew and does what is missing: compaction, watching, alerts, the retraining policy, rollouts on their
+way. It keeps nothing in memory that matters; the lease, not the actor, is the fence.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import ray
+
+from mlconfig.engine.cycle import run_cycle
+from mlconfig.engine.executors.on_ray import connect_cluster
+from mlconfig.engine.head.client import NAMESPACE
+from mlconfig.engine.live import applied_plans
+from mlconfig.engine.retrain import carry_rollout
+from mlconfig.engine.workspace import Workspace
+from mlconfig.lifecycle.store import Store
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import DeployStep, TrainStep
+
+logger = logging.getLogger(__name__)
+
+NAME = "mlconfig-controller"
+TICK_S = 1.0
+
+
+class Controller:
+    """The actor's body: a thread that ticks."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.faults: dict[str, str] = {}
+        self._running: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
+        self._thread.start()
+
+    def problems(self) -> dict[str, str]:
+        """What went wrong in the last tick, by recipe."""
+        return dict(self.faults)
+
+    def _tick_for_ever(self) -> None:
+        while True:
+            began = time.monotonic()
+            for plan in applied_plans(self.workspace):
+                self._tick(plan)
+            time.sleep(max(0.1, TICK_S - (time.monotonic() - began)))
+
+    def _tick(self, plan: Plan) -> None:
+        """One recipe's turn. A fault is kept to be shown, and the next tick tries again."""
+        try:
+            with Store.open(self.workspace.state_uri) as store:
+                self._look_after_rollout(plan, store)
+                run_cycle(self.workspace, plan, store, time.time())
+            self.faults.pop(plan.name, None)
+        except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
+            if self.faults.get(plan.name) != str(error):
+                logger.warning("%s: %s", plan.name, error)
+            self.faults[plan.name] = str(error)
+
+    def _look_after_rollout(self, plan: Plan, store: Store) -> None:
+        """Carry a requested retrain out on a worker of its own; one whose worker died is taken up again."""
+        deploy = plan.find(DeployStep)
+        if deploy is None:
+            return
+        if (task := self._running.get(plan.name)) is not None:
+            done, _ = ray.wait([task], timeout=0)
+            if not done:
+                return
+            with suppress(Exception):  # the rollout's own record says why it failed
+                ray.get(task)
+            del self._running[plan.name]
+        rollout = store.rollouts.open(deploy.endpoint)
+        if rollout is not None and rollout.request.get("kind") == "retrain":
+            cpus = plan.step(TrainStep).model.resources.cpus
+            self._running[plan.name] = (
+                ray.remote(carry_rollout).options(num_cpus=cpus, max_retries=0).remote(self.workspace, plan, rollout.id)
+            )
+
+
+def start_controller(workspace: Workspace) -> None:
+    """See that the controller runs; nothing happens when it does."""
+    options = {"name": NAME, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+    actor = ray.remote(Controller).options(num_cpus=0, max_restarts=-1, **options).remote(workspace)
+    ray.get(actor.problems.remote())
+
+
+def stop_controller(workspace: Workspace) -> None:
+    """End the controller of a given cluster. Raises ``ValueError`` when none runs."""
+    connect_cluster(workspace)
+    ray.kill(ray.get_actor(NAME, namespace=NAMESPACE))

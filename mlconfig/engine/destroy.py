@@ -1,0 +1,59 @@
+"""Ends what was started: an endpoint, or the whole head with all its processes. Data and versions stay."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mlconfig.engine.head.head import connect, destroy_head, find_head
+from mlconfig.engine.live import applied_plans
+from mlconfig.engine.workspace import Workspace
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import DeployStep
+
+
+def destroy_all(workspace: Workspace) -> int:
+    """End the project's head; returns how many processes ended. On a given cluster only our applications are ended.
+
+    Nothing acknowledged is lost: a prediction is in the log's file before its answer is sent.
+    """
+    ended = 0
+    if workspace.engine.address is not None:
+        for plan in applied_plans(workspace):
+            ended += _remove(workspace, plan)
+    else:
+        ended = destroy_head(workspace.storage)
+    for plan in applied_plans(workspace):
+        workspace.plan_file(plan.name).unlink(missing_ok=True)
+    return ended
+
+
+def destroy_endpoint(workspace: Workspace, plan: Plan) -> str:
+    """End one recipe's endpoint, and the head with it when it was the last; says what was done."""
+    others = [
+        other for other in applied_plans(workspace) if other.name != plan.name and other.find(DeployStep) is not None
+    ]
+    if not others and workspace.engine.address is None:
+        ended = destroy_all(workspace)
+        return f"ended {ended} process(es)" if ended else "nothing was running"
+    found = _remove(workspace, plan)
+    workspace.plan_file(plan.name).unlink(missing_ok=True)
+    kept = ", ".join(other.name for other in others)
+    return (
+        f"`{plan.name}` no longer answers" + (f"; {kept} goes on" if kept else "") if found else "nothing was running"
+    )
+
+
+def _remove(workspace: Workspace, plan: Plan) -> int:
+    head = find_head(workspace.storage) if workspace.engine.address is None else None
+    if head is None and workspace.engine.address is None:
+        return 0
+    connect(head if head is not None else str(workspace.engine.address))
+    from mlconfig.engine.controller import stop_controller
+    from mlconfig.engine.endpoints import remove
+
+    deploy = plan.find(DeployStep)
+    found = deploy is not None and remove(workspace, deploy.endpoint)
+    if workspace.engine.address is not None and len(applied_plans(workspace)) <= 1:
+        with suppress(ValueError):
+            stop_controller(workspace)
+    return int(found)

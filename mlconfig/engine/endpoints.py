@@ -1,0 +1,80 @@
+"""Declares and removes endpoints on the connected cluster.
+
+The first endpoint of a head takes the root path, so that ``/healthz``, ``/readyz`` and ``/openapi.json`` answer there too; each
+further one answers below ``/v1/{endpoint}`` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlconfig.engine.head.head import find_head
+from mlconfig.engine.replica import settings_of
+from mlconfig.engine.serve_api import (
+    application_names,
+    delete_application,
+    deploy_application,
+    start_serve,
+    start_serve_at,
+    wait_running,
+)
+from mlconfig.engine.workspace import Workspace, write_json
+from mlconfig.errors import EngineError
+from mlconfig.sections import Serving
+
+HOST, PORT = "127.0.0.1", 8000
+
+
+def declare(workspace: Workspace, endpoint: str, serving: Serving) -> str:
+    """Have replicas answer at an endpoint; returns the URL below which it does. Raises ``ServingError`` with Serve's words."""
+    url = _start(workspace)
+    kept = _read(workspace)
+    running = set(application_names())
+    routes = {name: prefix for name, prefix in kept.get("routes", {}).items() if name in running}
+    prefix = routes.setdefault(endpoint, f"/v1/{endpoint}" if "/" in routes.values() else "/")
+    scaling = dict(serving.autoscaling_config) if serving.autoscaling_config is not None else None
+    deploy_application(
+        endpoint,
+        "mlconfig.engine.replica:build",
+        {"settings": settings_of(workspace, endpoint, serving)},
+        deployment="Replica",
+        num_replicas=None if scaling is not None else serving.num_replicas,
+        max_ongoing_requests=serving.max_ongoing_requests,
+        autoscaling_config=scaling,
+        route_prefix=prefix,
+        ray_actor_options={"num_cpus": 0.1},
+    )
+    wait_running(endpoint)
+    write_json(_file(workspace), {"url": url, "routes": routes})
+    return url
+
+
+def remove(workspace: Workspace, endpoint: str) -> bool:
+    """End an endpoint's replicas; the others go on. False when there were none."""
+    gone = delete_application(endpoint)
+    kept = _read(workspace)
+    routes = {name: prefix for name, prefix in kept.get("routes", {}).items() if name != endpoint}
+    write_json(_file(workspace), {**kept, "routes": routes})
+    return gone
+
+
+def _start(workspace: Workspace) -> str:
+    if workspace.engine.address is not None:
+        return start_serve_at(HOST, PORT)
+    head = find_head(workspace.storage)
+    if head is None:
+        raise EngineError("the local head ended while it was worked with", hint="run the command again")
+    return start_serve(head)
+
+
+def _file(workspace: Workspace) -> Path:
+    return workspace.storage / "serve.json"
+
+
+def _read(workspace: Workspace) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        return dict(json.loads(_file(workspace).read_text()))
+    return {}

@@ -1,0 +1,94 @@
+"""Read: the source, each row's time, and the schema; for a retrain, the log joined with its labels as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlconfig.data.assemble import labelled_rows, retrain_table
+from mlconfig.data.event_time import event_seconds
+from mlconfig.data.fingerprint import table_digest
+from mlconfig.data.read import read_table
+from mlconfig.data.schema import check_schema, enforce, infer_schema, schema_notices
+from mlconfig.engine.carrier import relative, told
+from mlconfig.engine.champion import Champion, find_champion
+from mlconfig.engine.job import Job, Output, Retrain
+from mlconfig.engine.tables import write_table
+from mlconfig.engine.workspace import write_json
+from mlconfig.plan.steps import DeployStep, ReadStep, RetrainStep, TrainStep
+from mlconfig.records.dataset import DatasetCard
+from mlconfig.records.prediction_log import PredictionLog
+from mlconfig.sections import RetrainData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def run(job: Job) -> Output:
+    """Write the table and its card; check it against the schema of the version that is live, if there is one."""
+    step = job.plan.step(ReadStep)
+    champion = find_champion(job)
+    table, notices = _from_source(job) if job.retrain is None else _for_retrain(job, job.retrain, champion)
+    if champion is not None and champion.plan.step(ReadStep).source == step.source:
+        columns = [column.name for column in champion.signature.features]
+        breaches = check_schema(table, champion.dataset.table_schema, columns)
+        notices += enforce(breaches, step.on_breach)
+    schema = infer_schema(table, target=step.target)
+    seconds = event_seconds(table) if step.event_time is not None else None
+    card = DatasetCard(
+        fingerprint=table_digest(table),
+        rows=table.num_rows,
+        since=float(seconds.min()) if seconds is not None else None,
+        until=float(seconds.max()) if seconds is not None else None,
+        table_schema=schema,
+        notices=notices + schema_notices(schema),
+    )
+    folder = job.folder(step)
+    write_table(folder / "table.arrow", table)
+    write_json(folder / "dataset.json", card.model_dump_json(indent=2))
+    note = f"{table.num_rows:,} rows × {len(schema.columns)} columns"
+    told_notices = list(card.notices)
+    return told(note=note, folder=relative(folder, job.workspace.storage), rows=table.num_rows, notices=told_notices)
+
+
+def _from_source(job: Job) -> tuple[pa.Table, tuple[str, ...]]:
+    step = job.plan.step(ReadStep)
+    source = job.toolbox.create("source", step.source.name, step.source.params)
+    return read_table(source, step.data(job.plan.step(TrainStep).split), job.plan.time_zone)
+
+
+def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple[pa.Table, tuple[str, ...]]:
+    """The rows that the policy says; the champion's columns, so that source and log fit together."""
+    step, policy = job.plan.step(ReadStep), job.plan.find(RetrainStep)
+    how = policy.retraining.data if policy is not None else RetrainData()
+    source, notices = _from_source(job) if champion is None or how.from_ != "log" else (None, ())
+    if champion is None:
+        assert source is not None
+        return source, notices
+    log = _from_log(job, champion) if how.from_ != "source" else None
+    split = job.plan.step(TrainStep).split
+    extra = (*(step.key or ()), *((split.column,) if split.column is not None else ()))
+    table = retrain_table(
+        source,
+        log,
+        how,
+        columns=list(dict.fromkeys((*(column.name for column in champion.signature.features), *extra))),
+        target=step.target,
+        now=retrain.now,
+        drift_since=retrain.drift_since,
+        random_state=job.plan.random_state,
+    )
+    logged = log.num_rows if log is not None else 0
+    return table, (*notices, f"{logged} logged predictions have their labels")
+
+
+def _from_log(job: Job, champion: Champion) -> pa.Table:
+    step, endpoint = job.plan.step(ReadStep), job.plan.step(DeployStep).endpoint
+    log = PredictionLog(job.workspace.predictions(endpoint))
+    return labelled_rows(
+        log.predictions(),
+        log.labels(),
+        target=step.target,
+        join=job.labels_join,
+        key=step.key or (),
+        target_type=champion.target_type,
+    )

@@ -1,0 +1,87 @@
+"""Labels in bulk: a file's rows written to the endpoint's feedback, as a client would have sent them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mlconfig.engine.champion import champion_of
+from mlconfig.engine.rows import read_rows
+from mlconfig.engine.workspace import Workspace
+from mlconfig.errors import DataError, EngineError
+from mlconfig.lifecycle.store import Store
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import DeployStep
+from mlconfig.records.prediction_log import FEEDBACK
+from mlconfig.records.segment_writer import SegmentWriter
+from mlconfig.serving.feedback import FeedbackDecoder
+from mlconfig.serving.problem import RequestProblem
+
+BLOCK = 1000
+
+
+def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
+    """Import a CSV or Parquet file of labels; returns how many. All rows are checked before the first is written.
+
+    Raises:
+        DataError: a column is missing, or a row's label is none of the classes; names the row.
+        EngineError: no version is live, so nothing says what a label may be.
+    """
+    endpoint = plan.step(DeployStep).endpoint
+    with Store.open(workspace.state_uri) as store:
+        champion = champion_of(workspace, store, endpoint)
+    if champion is None:
+        raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
+    decoder = FeedbackDecoder(champion.signature)
+    records: list[bytes] = []
+    for number, row in enumerate(
+        _rows(read_rows(file), champion.signature.target, champion.signature.key, file), start=1
+    ):
+        records += _record(decoder, row, number, file)
+    _write(workspace, endpoint, records)
+    return len(records)
+
+
+def _rows(table: pa.Table, target: str, key: tuple[str, ...], file: Path) -> list[dict[str, Any]]:
+    """Each row in the form of a request's body."""
+    names = table.column_names
+    label = "label" if "label" in names else target
+    by_id, by_key = "prediction_id" in names, bool(key) and all(name in names for name in key)
+    if label not in names or not (by_id or by_key):
+        wanted = "`prediction_id`" + (f" (or {', '.join(key)})" if key else "")
+        raise DataError(
+            f"needs the columns {wanted} and `label` (or `{target}`); it has {', '.join(names)}", where=str(file)
+        )
+    return [
+        {
+            "label": row[label],
+            **({"prediction_id": row["prediction_id"]} if by_id else {"key": {n: row[n] for n in key}}),
+        }
+        | ({"label_version": row["label_version"]} if "label_version" in names else {})
+        for row in table.to_pylist()
+    ]
+
+
+def _record(decoder: FeedbackDecoder, row: dict[str, Any], number: int, file: Path) -> list[bytes]:
+    import msgspec
+
+    try:
+        return decoder.decode(msgspec.json.encode(row), time.time())
+    except RequestProblem as problem:
+        raise DataError(str(problem), where=f"{file}, row {number}") from None
+
+
+def _write(workspace: Workspace, endpoint: str, records: list[bytes]) -> None:
+    writer = SegmentWriter(
+        workspace.predictions(endpoint) / FEEDBACK, f"import-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex[:16]
+    )
+    try:
+        for start in range(0, len(records), BLOCK):
+            if not writer.append(records[start : start + BLOCK]):
+                raise EngineError(f"the labels could not be written: {writer.error}", where=str(workspace.storage))
+    finally:
+        writer.close()

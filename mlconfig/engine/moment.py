@@ -1,0 +1,20 @@
+"""The endpoint's own time: the wall clock, or the newest event time it saw, so that history can be replayed."""
+
+from __future__ import annotations
+
+from mlconfig.engine.workspace import Workspace
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import DeployStep, MonitorStep
+from mlconfig.records.prediction_log import PredictionLog
+
+
+def endpoint_now(workspace: Workspace, plan: Plan, now: float) -> float:
+    """Seconds since 1970: the newest event time when monitoring goes by event time, else the clock's."""
+    monitor = plan.find(MonitorStep)
+    if monitor is None or monitor.monitoring.time == "arrival":
+        return now
+    import pyarrow.compute as pc
+
+    log = PredictionLog(workspace.predictions(plan.step(DeployStep).endpoint))
+    newest = pc.max(log.predictions().column("event_time")).as_py()
+    return now if newest is None else float(newest)

@@ -1,0 +1,66 @@
+"""Retrains: asked for by the policy or by a person, carried out by the steps of the live plan on other data."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from mlconfig.engine.carrier import Carrier
+from mlconfig.engine.champion import Champion, champion_of
+from mlconfig.engine.executors.local import LocalExecutor
+from mlconfig.engine.job import Job, Retrain
+from mlconfig.engine.passage import drive, refuse_if_busy
+from mlconfig.engine.report import Progress, silent
+from mlconfig.engine.tenure import tenure
+from mlconfig.engine.workspace import Workspace
+from mlconfig.errors import EngineError
+from mlconfig.lifecycle.lease import Lease
+from mlconfig.lifecycle.rollouts import Rollout
+from mlconfig.lifecycle.store import Store
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import DeployStep
+
+
+def request_retrain(workspace: Workspace, plan: Plan, reason: str) -> Rollout:
+    """Ask the controller for a retrain now. Raises ``EngineError`` when nothing is live that it could replace."""
+    from mlconfig.engine.address import base_url
+    from mlconfig.engine.moment import endpoint_now
+
+    endpoint = plan.step(DeployStep).endpoint
+    if base_url(workspace) is None:
+        raise EngineError(f"`{endpoint}` is not deployed", hint="`mlconfig apply` first")
+    with Store.open(workspace.state_uri) as store:
+        if champion_of(workspace, store, endpoint) is None:
+            raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
+        refuse_if_busy(store, endpoint)
+        now = endpoint_now(workspace, plan, time.time())
+        with tenure(store, endpoint) as lease:
+            return record_request(store, plan, lease, reason=reason, now=now)
+
+
+def record_request(
+    store: Store, plan: Plan, lease: Lease, *, reason: str, now: float, drift_since: float | None = None
+) -> Rollout:
+    """A new rollout that a retrain shall fill; ``now`` is the endpoint's time, kept for the cooldown."""
+    request: dict[str, Any] = {"kind": "retrain", "now": now, "drift_since": drift_since}
+    endpoint = plan.step(DeployStep).endpoint
+    return store.rollouts.request(endpoint, plan.digest, reason=reason, now=time.time(), lease=lease, request=request)
+
+
+def carry_rollout(workspace: Workspace, plan: Plan, rollout_id: str, progress: Progress = silent) -> str:
+    """Carry a requested retrain out in this process; returns the state it ended in."""
+    endpoint = plan.step(DeployStep).endpoint
+    with Store.open(workspace.state_uri) as store, tenure(store, endpoint) as lease:
+        rollout = store.rollouts.get(rollout_id)
+        champion = champion_of(workspace, store, endpoint)
+        if champion is None:
+            raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
+        carrier = Carrier(_job(workspace, plan, rollout, champion), store, LocalExecutor(), progress)
+        return str(drive(store, rollout, carrier, lease).state)
+
+
+def _job(workspace: Workspace, plan: Plan, rollout: Rollout, champion: Champion) -> Job:
+    """The live plan with the champion's searched values; its content is this one rollout's."""
+    drift_since = rollout.request.get("drift_since")
+    retrain = Retrain(rollout.reason, float(rollout.request["now"]), champion.route.version, drift_since)
+    return Job(workspace, plan.bind(champion.tuned), content=f"rollout:{rollout.id}", retrain=retrain)
