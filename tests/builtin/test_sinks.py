@@ -1,0 +1,103 @@
+"""Alerts arrive: in the file, in the log, and at a real HTTP server, signed."""
+
+import hashlib
+import hmac
+import json
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from mlconfig.builtin.sink_log import LogSink
+from mlconfig.builtin.sink_webhook import DELIVERY, SIGNATURE, Webhook
+from mlconfig.contracts import Context
+from mlconfig.errors import PluginError
+from mlconfig.records.verdict import Alert
+
+ALERT = Alert(
+    recipe="churn", endpoint="churn", version="3", signal="input_drift", state="alert", what="`x` moved", at=1.0
+)
+
+
+@pytest.fixture
+def server():
+    """Answers with the next of ``answers`` (the last one for ever) and keeps what it was sent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.got.append((dict(self.headers), body))
+            self.send_response(self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as found:
+        found.got, found.answers = [], [204]
+        threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
+        yield found
+        found.shutdown()
+
+
+def webhook(server, **more):
+    params = {"url": f"http://127.0.0.1:{server.server_port}/hook/private", "backoff": "1ms", **more}
+    return Webhook(Webhook.Params.model_validate_json(json.dumps(params), strict=True))
+
+
+def test_the_log_sink_writes_json_lines_and_a_sentence(tmp_path, caplog):
+    sink = LogSink(context=Context(project=tmp_path))
+    with caplog.at_level(logging.INFO, "mlconfig.alerts"):
+        sink.send(ALERT)
+        sink.send(ALERT.model_copy(update={"resolved": True}))
+    lines = (tmp_path / ".mlconfig" / "alerts.jsonl").read_text().splitlines()
+    assert Alert.model_validate_json(lines[0]) == ALERT
+    assert json.loads(lines[1])["resolved"] is True
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.messages[0] == "churn: `x` moved"
+
+
+def test_the_log_sink_raises_when_it_cannot_write(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        LogSink(LogSink.Params(path="file/alerts.jsonl"), Context(project=tmp_path)).send(ALERT)
+
+
+def test_a_post_is_signed_over_its_very_bytes(server):
+    webhook(server, secret="s3cret").send(ALERT)
+    ((headers, body),) = server.got
+    assert Alert.model_validate_json(body) == ALERT
+    assert headers[SIGNATURE] == "sha256=" + hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+    webhook(server).send(ALERT)
+    assert SIGNATURE not in server.got[1][0]
+    assert server.got[1][0][DELIVERY] == headers[DELIVERY]
+
+
+def test_it_is_tried_again_while_it_may_pass(server):
+    server.answers = [503, 429, 204]
+    webhook(server).send(ALERT)
+    assert len(server.got) == 3
+
+
+@pytest.mark.parametrize(("answer", "tries"), [(500, 3), (404, 1)])
+def test_it_raises_after_the_last_try_without_the_address(server, answer, tries):
+    server.answers = [answer]
+    with pytest.raises(PluginError, match=f"127.0.0.1 answered {answer}") as caught:
+        webhook(server).send(ALERT)
+    assert len(server.got) == tries
+    assert "private" not in str(caught.value)
+
+
+def test_an_absent_server_is_an_error(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(PluginError, match="could not be reached"):
+        webhook(server, tries=1).send(ALERT)
+
+
+def test_an_address_may_be_a_secret_until_it_is_used():
+    assert Webhook.Params(url="${secret:HOOK}").url == "${secret:HOOK}"
+    with pytest.raises(ValueError, match="url"):
+        Webhook.Params(url="ftp://x")
