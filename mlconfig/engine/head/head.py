@@ -163,7 +163,7 @@ def _start_locked(storage: Path, cpus: int | None, memory: int | None) -> Head:
         _leader_path(storage).unlink()
     except BaseException:
         _abandon(leader)
-        shutil.rmtree(short, ignore_errors=True)
+        _destroy_locked(storage)
         raise
     return head
 

@@ -5,7 +5,7 @@ import os
 from ray import serve
 
 
-@serve.deployment(name="Tiny")
+@serve.deployment(name="Tiny", max_constructor_retry_count=1)
 @serve.ingress()
 class Tiny:
     def __init__(self, word):
@@ -17,7 +17,10 @@ class Tiny:
         self.setting = config["setting"]
 
     def __serve_build_asgi_app__(self):
-        return self.answer
+        async def app(scope, receive, send):  # a bound method would be taken for ASGI 2
+            await self.answer(scope, receive, send)
+
+        return app
 
     async def answer(self, scope, receive, send):
         if scope["type"] == "lifespan":
