@@ -66,7 +66,7 @@ def make_token(storage: Path) -> Path:
 
     Ray would make one itself, readable by all (mode 0644). Source: docs.ray.io, "Ray token authentication".
     """
-    path = storage / "ray" / "token"
+    path = storage.resolve() / "ray" / "token"  # the head works in another folder
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

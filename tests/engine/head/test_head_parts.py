@@ -58,17 +58,19 @@ def test_no_free_ports_is_an_error_that_says_where_to_look():
         choose_ports(set(range(FIRST, LAST)))
 
 
-def test_files_of_a_head_are_its_owners_alone(tmp_path):
-    storage = tmp_path / ("long" * 40)
+def test_files_of_a_head_are_its_owners_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    storage = Path("long" * 40)
     short = make_dirs(storage)
     try:
         token = make_token(storage)
         assert token.stat().st_mode & 0o777 == 0o600
+        assert token.is_absolute()
         assert len(token.read_text()) == 64
         assert make_token(storage).read_text() != "", "a second start replaces the first one's token"
         assert {path.stat().st_mode & 0o777 for path in (short, short.parent, short / "h", storage / "ray")} == {0o700}
         assert len(os.fsencode(short)) <= LONGEST_DIR
-        assert temp_dir(tmp_path / "other") != temp_dir(storage)
+        assert temp_dir(tmp_path / "other") != temp_dir(storage) == temp_dir(tmp_path / storage)
     finally:
         for folder in ("ray", "h", "."):
             (short / folder).rmdir()
