@@ -25,8 +25,8 @@ class TransformTags(Tags):
 class Transform(Plugin):
     """Makes an unfitted scikit-learn transformer for the columns of one group.
 
-    Numeric and boolean columns arrive as float64 (null: NaN), categorical ones as str objects (null: None), timestamps as
-    float64 seconds of wall-clock time since 1970 in the recipe's time zone (null: NaN).
+    Columns arrive packed: numeric and boolean ones as float32 or float64 (null: NaN), categorical ones as str objects (null:
+    ``__null__``), timestamps as int64 wall-clock seconds since 1970 in the recipe's time zone (null: the smallest int64).
     """
 
     tags: ClassVar[TransformTags] = TransformTags()
