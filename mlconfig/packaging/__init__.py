@@ -1,0 +1,1 @@
+"""Features and model as one file, and the proof that it predicts the same."""
