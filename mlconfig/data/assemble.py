@@ -167,7 +167,9 @@ def _flat(inputs: pa.ChunkedArray) -> pa.Table:
 
 
 def _key_texts(inputs: pa.Table, key: Sequence[str]) -> pa.Array:
-    """The key of each prediction as one text, null where a value is missing."""
+    """The key of each prediction as one text, null where a value is missing. An empty log knows no columns."""
+    if not inputs.num_rows:
+        return pa.array([], pa.string())
     require_columns(inputs, key, "data.key")
     parts = [as_text(inputs.column(name)) for name in key]
     return one_piece(pc.binary_join_element_wise(*parts, _BETWEEN, null_handling="emit_null"))

@@ -12,6 +12,7 @@ from mlconfig.data.split import split_rows
 from mlconfig.errors import DataError
 from mlconfig.records.columns import EVENT_TIME
 from mlconfig.records.feedback import key_text
+from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.sections.data import Split
 from mlconfig.sections.retraining import RetrainData
 
@@ -143,6 +144,12 @@ def test_no_labels_make_no_rows():
     found = join(predictions([{"x": 1.0}]), labels(), target_type=pa.int64())
     assert found.num_rows == 0
     assert found.column_names == ["x", "y", EVENT_TIME]
+
+
+def test_an_empty_log_makes_no_rows(tmp_path):
+    log = PredictionLog(tmp_path)
+    found = join(log.predictions(), log.labels(), join="data.key", key=("shop",), target_type=pa.int64())
+    assert found.num_rows == 0
 
 
 def test_both_sides_are_put_together_with_common_types():
