@@ -56,7 +56,7 @@ class Composer:
                 tree = apply_setting(self.merger, tree, places, setting)
             except MergeError as error:
                 self.found.append(setting.problem(str(error)))
-        places.keep(tree)
+            places.keep(tree)
         return tree, places
 
     def _sort(self, setting: Setting, first: Chosen, groups: list[str], values: list[Setting]) -> None:
@@ -112,6 +112,7 @@ class Composer:
             for size in range(1, len(prefix)):
                 places.at.setdefault(prefix[:size], Place(f"{file.file}:1", file.shared))
             places.write(own, prefix)
+            places.keep(tree)
         return tree
 
 

@@ -1,6 +1,7 @@
 """Keys that are valid but change nothing in what is compiled: an error, because their writer believes they do.
 
-Only what the recipe itself or an override writes counts; a group's file is shared by recipes that differ.
+Only what the recipe itself or an override writes counts (a group's file is shared by recipes that differ), and only where
+it differs from the default: a recipe written out with its defaults must read back.
 """
 
 from __future__ import annotations
@@ -80,16 +81,17 @@ def idle_keys(sections: Mapping[str, Any], places: Places) -> list[Problem]:
 
 
 def _written(key: str, sections: Mapping[str, Any], places: Places) -> list[Keys]:
-    """The paths that a key or `section.*` stands for, where the recipe itself or an override wrote them, not as null."""
+    """The paths that a key or `section.*` stands for, where the recipe itself or an override says more than the default."""
     first, *rest = key.split(".")
     wanted = [path for path in places.at if len(path) == 2 and path[0] == first] if rest == ["*"] else [(first, *rest)]
-    return [
-        path for path in wanted if path in places.at and not places.at[path].shared and not _is_null(sections, path)
-    ]
+    own = [path for path in wanted if path in places.at and not places.at[path].shared]
+    return [path for path in own if not _holds_anyway(sections, path)]
 
 
-def _is_null(sections: Mapping[str, Any], path: Keys) -> bool:
-    value: Any = sections
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else getattr(value, str(key), value)
-    return value is None
+def _holds_anyway(sections: Mapping[str, Any], path: Keys) -> bool:
+    """Whether the value is its default, as all are in a recipe that was written with its defaults filled in."""
+    parent: Any = sections[str(path[0])]
+    for key in path[1:-1]:
+        parent = getattr(parent, str(key))
+    last = str(path[-1])
+    return parent is None or bool(getattr(parent, last) == getattr(type(parent)(), last))

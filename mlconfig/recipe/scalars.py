@@ -31,7 +31,7 @@ def read_scalar(node: yaml.ScalarNode) -> Scalar:
     Raises:
         TrapError: a spelling that YAML 1.1 turns into another value, a date, a number that is none, or a foreign tag.
     """
-    if node.style is None and _EXPONENT.fullmatch(node.value):  # YAML 1.1 takes 1e-6 for text
+    if not node.style and _EXPONENT.fullmatch(node.value):  # YAML 1.1 takes 1e-6 for text
         return _finite(float(node.value.replace("_", "")), node.value)
     kind = node.tag.removeprefix(_CORE)
     reader = _READERS.get(kind)

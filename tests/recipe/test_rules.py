@@ -1,0 +1,76 @@
+"""Rules where sections meet, and keys without effect: each by a recipe that breaks it and one that does not."""
+
+import pytest
+
+SPACE = "tuning.space.model.params.num_leaves.int=[8,64]"
+BROKEN = [
+    (["data.split.by=time"], "data.split.by: splitting by time needs data.event_time", ["data.event_time=ts"]),
+    (["data.period.since='2020-01-01'"], "data.period: a period needs data.event_time", ["data.event_time=ts"]),
+    (
+        ["data.event_time=ts", "data.period.since='2020-01-02'", "data.period.until='2020-01-01'"],
+        "data.period: holds nothing",
+        ["data.period.until='2020-01-03'"],
+    ),
+    (["data.key=churned"], "data.key: `churned` is the target", ["data.key=id"]),
+    (["features.include=[a,churned]"], "features.include: `churned` is the target", ["features.include=[a]"]),
+    (["features.exclude=[churned]"], "never a feature anyway", ["features.exclude=[a]"]),
+    (["features.columns.churned.kind=numeric"], "`churned` is the target", ["~features.columns"]),
+    (["features.include=[a,b]", "features.exclude=[b]"], "`b` is included and excluded", ["features.exclude=[]"]),
+    (["features.include=[a]", "features.columns.b.kind=numeric"], "not in features.include", ["features.include=[b]"]),
+    (["features.exclude=[b]", "features.columns.b.kind=numeric"], "`b` is excluded", ["features.exclude=[]"]),
+    (["data.split.by=group"], "`by: group` needs `column`", ["data.split.column=g"]),
+    (
+        ["data.split.by=given", "data.split.column=part", "features.include=[a,part]"],
+        "`part` says which part a row is in",
+        ["features.include=[a]"],
+    ),
+    (
+        [SPACE, "data.split.validation_fraction=0"],
+        "tuning compares trials on validation rows",
+        ["data.split.validation_fraction=0.1"],
+    ),
+    (["monitoring.time=event"], "windows by event time need data.event_time", ["data.event_time=ts"]),
+    (["monitoring.labels.join=data.key"], "labels joined by key need data.key", ["data.key=id"]),
+    (
+        ["monitoring=none", "retraining.when=[performance]"],
+        "retraining.when.performance: reads monitoring's verdicts, and monitoring is `none`",
+        ["retraining.when={schedule: {cron: '0 3 * * 1'}}"],
+    ),
+    (
+        ["serving=none", "retraining.when=[schedule]"],
+        "retraining.data.from: learns from the prediction log, and serving is `none`",
+        ["retraining.data.from=source"],
+    ),
+    (
+        ["serving.log.sample_fraction=0", "retraining.when=[schedule]"],
+        "serving.log.sample_fraction is 0",
+        ["serving.log.sample_fraction=0.5"],
+    ),
+    (["tuning.trials=5"], "tuning.trials: has no effect: tuning.space is empty", [SPACE]),
+    (["tuning.searcher=grid"], "tuning.searcher: has no effect", [SPACE]),
+    (["data.split.gap=1h"], "data.split.gap: has no effect", ["data.split.by=time", "data.event_time=ts"]),
+    (["data.split.column=a"], "data.split.column: has no effect", ["data.split.by=group"]),
+    (
+        ["serving.num_replicas=2", "serving.autoscaling_config.max_replicas=3"],
+        "serving.num_replicas: has no effect",
+        ["~serving.num_replicas"],
+    ),
+    (["engine.executor=local", "serving.num_replicas=2"], "serving.num_replicas: has no effect", ["serving=none"]),
+    (["serving=none", "monitoring.every=2h"], "monitoring.every: has no effect", ["monitoring=none"]),
+    (["monitoring=none", "alerts.sinks=[webhook]"], "alerts.sinks: has no effect", ["monitoring=auto"]),
+    (["engine.address=h:1", "engine.cpus=2"], "engine.cpus: has no effect", ["engine.address=null"]),
+    (["engine.address=h:1", "engine.executor=local"], "engine.address: has no effect", ["engine.executor=ray"]),
+]
+
+
+@pytest.mark.parametrize(("overrides", "what", "mend"), BROKEN, ids=[what for _, what, _ in BROKEN])
+def test_a_rule_speaks_and_is_silent_when_mended(project, bare, overrides, what, mend):
+    faults = project.faults(bare, *overrides)
+    assert any(what in fault for fault in faults), faults
+    assert all(fault.startswith(("override ", "recipes/churn.yaml:")) for fault in faults)
+    project.load(bare, *overrides, *mend)
+
+
+def test_a_shared_preset_may_say_what_one_recipe_does_not_use(project, bare):
+    project.write("conf/tuning/tiny.yaml", "trials: 2\n")
+    assert project.load(bare, "tuning=tiny").tuning.trials == 2
