@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 import ray
@@ -35,7 +36,7 @@ class Trial(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def step(self) -> dict[str, Any]:
         result = self.study.trial(self.template, self.tuning, self.values)
-        return {"loss": result.loss, "result": vars(result), "done": True}
+        return {**asdict(result), "done": True}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.values = new_config["values"]
@@ -53,12 +54,13 @@ class Asked(TuneSearcher):  # type: ignore[misc]  # Ray ships no types
 
     def __init__(self, searcher: Searcher, trials: int) -> None:
         super().__init__(metric="loss", mode="min")
-        self.searcher, self.left = searcher, trials
+        # not `searcher`: Tune follows attributes of that name down to its own base searcher
+        self.ours, self.left = searcher, trials
         self.open: dict[str, dict[str, Any]] = {}
         self.tried: dict[str, Tried] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        values = self.searcher.ask() if self.left else None
+        values = self.ours.ask() if self.left else None
         if values is None:
             return str(TuneSearcher.FINISHED)
         self.left -= 1
@@ -69,16 +71,18 @@ class Asked(TuneSearcher):  # type: ignore[misc]  # Ray ships no types
         values = self.open.pop(trial_id, None)
         if values is None:
             return
-        known = None if result is None or error else result.get("result")
-        outcome = TrialResult(**known) if known else TrialResult(float("nan"), reason="the trial's process ended")
-        self.searcher.tell(values, outcome.loss)
+        if result is None or error:
+            outcome = TrialResult(float("nan"), reason="the trial's process ended")
+        else:
+            outcome = TrialResult(**{each.name: result[each.name] for each in fields(TrialResult)})
+        self.ours.tell(values, outcome.loss)
         self.tried[trial_id] = Tried(values, outcome)
 
     def save(self, checkpoint_path: str) -> None:
-        """A search is not resumed: an interrupted step is carried out again."""
+        """Nothing: a search is not resumed, an interrupted step is carried out again."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """See ``save``."""
+        """Nothing was kept."""
 
 
 def search_on_ray(study: Study, template: TrainStep, step: TuneStep, searcher: Searcher) -> SearchResult:
