@@ -76,6 +76,7 @@ def idle_keys(sections: Mapping[str, Any], places: Places) -> list[Problem]:
         for keys, needs, idle, why in _IDLE
         if all(name in sections for name in needs) and idle(sections)
         for key in keys.split()
+        if key.split(".")[0] in sections
         for path in _written(key, sections, places)
     ]
 

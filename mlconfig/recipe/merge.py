@@ -40,7 +40,7 @@ class Merger:
             return over
         base = self._without_foreign_params(base, over, path)
         if path[:2] == _SPACE and len(path) == 3 and any(word in over for word in RANGES):
-            base = {key: value for key, value in base.items() if key not in RANGES}
+            base = {key: value for key, value in base.items() if key not in RANGES or key in over}
         return {**base, **{key: self.merge(base.get(key), value, (*path, key)) for key, value in over.items()}}
 
     def _as_mapping(self, base: Any, path: Keys) -> dict[str, Any] | None:

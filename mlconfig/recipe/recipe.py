@@ -53,7 +53,7 @@ def _known_zone(value: str) -> str:
     if isinstance(value, str):
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"`{value}` is no time zone; write UTC or Europe/Berlin") from error
     return value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from mlconfig.recipe.places import Keys
 from mlconfig.recipe.shape import is_plugin, keys_at
+from mlconfig.vocabulary import format_duration
 
 _KINDS = {
     "int": "a whole number",
@@ -63,7 +65,7 @@ def sentence(kind: str, message: str, context: Mapping[str, Any], value: Any) ->
         return _choice(str(context.get("expected", "")), value)
     if kind in _BOUNDS:
         name, text = _BOUNDS[kind]
-        return f"must be {text.format(_bound(context.get(name)))}; got {brief(value)}", ""
+        return f"must be {text.format(context.get(name))}; got {brief(value)}", ""
     return f"must be {_wanted(kind, context)}; got {brief(value)}", ""
 
 
@@ -72,14 +74,6 @@ def _choice(choices: str, value: Any) -> tuple[str, str]:
     close = get_close_matches(value, words, n=1) if isinstance(value, str) else []
     what = f"must be {choices.replace(chr(39), '')}; got {brief(value)}"
     return what, f"did you mean `{close[0]}`?" if close else ""
-
-
-def _bound(value: Any) -> str:
-    from datetime import timedelta
-
-    from mlconfig.vocabulary import format_duration
-
-    return format_duration(value) if isinstance(value, timedelta) else f"{value}"
 
 
 def _wanted(kind: str, context: Mapping[str, Any]) -> str:
@@ -109,6 +103,8 @@ def brief(value: Any) -> str:
     """The value as JSON, cut short; of a collection only what it is."""
     if isinstance(value, (dict, list, tuple)):
         return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, timedelta):
+        return format_duration(value)
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):

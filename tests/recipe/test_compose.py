@@ -84,8 +84,8 @@ def test_a_section_takes_a_preset(grouped):
     text = GROUPED + "tuning: {space: {model.params.num_leaves: {int: [8, 64]}}}\n"
     assert grouped.load(text, "tuning=tiny").tuning.trials == 2
     assert grouped.load(text, "tuning=tiny", "tuning.trials=7").tuning.trials == 7
-    assert grouped.faults(text, "tuning=tyni") == [
-        "override tuning=tyni: tuning: there is no file `tuning/tyni.yaml` (did you mean `tiny`?)"
+    assert grouped.faults(text, "tuning=tinny") == [
+        "override tuning=tinny: tuning: there is no file `tuning/tinny.yaml` (did you mean `tiny`?)"
     ]
 
 
