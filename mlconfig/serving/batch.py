@@ -109,7 +109,8 @@ def _score(
     with target.open("wb") as out:
         with pq.ParquetWriter(out, wanted) if suffix == ".parquet" else pc.CSVWriter(out, wanted) as writer:
             for block in blocks:
-                feeds = pack_table(block, packing, signature.time_zone, predictor.precision)
+                with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+                    feeds = pack_table(block, packing, signature.time_zone, predictor.precision)
                 if "num" in feeds and np.isinf(feeds["num"]).any():
                     column = packing.numeric[int(np.isinf(feeds["num"]).any(axis=0).argmax())]
                     raise DataError("a value is infinite, or too large for the model", f"column `{column}`")

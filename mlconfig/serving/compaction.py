@@ -123,9 +123,10 @@ def write_parquet(folder: Path, segment: Segment) -> list[str]:
 
 def _by_day(table: pa.Table) -> list[tuple[str, pa.Table]]:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     days = pa.array([day_of(moment) for moment in table.column("arrived").to_pylist()])
-    return [(day, table.filter(pa.compute.equal(days, day))) for day in sorted(set(days.to_pylist()))]
+    return [(day, table.filter(pc.equal(days, day))) for day in sorted(set(days.to_pylist()))]
 
 
 def _write_day(folder: Path, day: str, table: pa.Table, segment: Segment) -> str:

@@ -40,15 +40,15 @@ _TYPES: dict[tuple[str, bool], Any] = {
 _MANY = re.compile(rb'\s*\{\s*"rows"\s*:\s*\[')
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
-_WORDS = (
-    ("`float` that's a multiple of 1.0", "a whole number"),
-    ("`float`", "a number"),
-    ("`int`", "a whole number"),
-    ("`str`", "text"),
-    ("`bool`", "true or false"),
-    ("`array`", "a list"),
-    ("`object`", "an object"),
-)
+_TYPE = re.compile(r"`([a-z |]+)`")
+_WORDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 T = TypeVar("T")
 
@@ -96,8 +96,7 @@ def fault_of(text: str, names: Sequence[str]) -> RequestRefusedError:
     what, path = (match["what"], match["path"]) if match else (text, "")
     field = _FIELD.match(what)
     if field is None:
-        for written, said in _WORDS:
-            what = what.replace(written, said)
+        what = _TYPE.sub(_in_words, what.replace("`float` that's a multiple of 1.0", "a whole number"))
         return RequestRefusedError(422, what[:1].lower() + what[1:], path or "body")
     name = field["name"][:64]
     where = f"{path}.{name}" if path else name
@@ -106,6 +105,11 @@ def fault_of(text: str, names: Sequence[str]) -> RequestRefusedError:
     close = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean `{close[0]}`?" if close else "GET the endpoint to see the fields it takes"
     return RequestRefusedError(422, "the field is unknown", where, hint)
+
+
+def _in_words(match: re.Match[str]) -> str:
+    """The types of msgspec's message (`` `float | null` ``) as words."""
+    return " or ".join(_WORDS.get(name, name) for name in match[1].split(" | "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ class Predictor:
         try:
             predictor = cls(ort.InferenceSession(data, _options(), ["CPUExecutionProvider"]), signature, sha256)
             predictor.warm_up()
-        except (RuntimeError, ValueError) as error:  # onnxruntime's errors are RuntimeErrors
+        except ServingError:
+            raise
+        except Exception as error:  # onnxruntime's errors have no base of their own
             raise ServingError(f"the graph cannot be run: {error}", str(folder / MODEL)) from error
         return predictor
 

@@ -53,7 +53,7 @@ def write_copy(file: Path, table: RouteTable) -> None:
 class RoutePoller:
     """Polls ``source`` every ``interval`` seconds in a thread of its own.
 
-    While no version is loaded and the source has no answer, the copy in ``file`` is served.
+    While no version is loaded, and the source has no answer or one that cannot be loaded, the copy in ``file`` is served.
     """
 
     def __init__(self, service: Service, source: RouteSource, file: Path, interval: float = INTERVAL) -> None:
@@ -61,15 +61,15 @@ class RoutePoller:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._last_fault = ""
-        self._seen: RouteTable | None = None
+        self._taken: RouteTable | None = None
 
     def poll_once(self) -> bool:
         """Ask once and swap if there is something new; True when a version is served. Never raises."""
         table = self._ask()
-        if table is None and self._service.state is None:
-            table = read_copy(self._file)
-        if table is not None and (table != self._seen or self._service.problem):
+        if table is not None and table != self._taken:
             self._take(table)
+        if self._service.state is None and (kept := read_copy(self._file)) is not None and kept != table:
+            self._service.swap(kept)
         return self._service.state is not None
 
     def _ask(self) -> RouteTable | None:
@@ -81,11 +81,10 @@ class RoutePoller:
         return table
 
     def _take(self, table: RouteTable) -> None:
-        self._seen = table
         if not self._service.swap(table):
             self._report(self._service.problem or "")
             return
-        self._last_fault = ""
+        self._last_fault, self._taken = "", table
         try:
             write_copy(self._file, table)
         except (OSError, MlconfigError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import threading
 import time
@@ -23,6 +24,8 @@ from mlconfig.serving.predictor import Predictor
 from mlconfig.serving.refusal import RequestRefusedError, not_ready
 from mlconfig.serving.state import ServingState
 
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+
 
 class Service:
     """Serves one endpoint.
@@ -31,7 +34,7 @@ class Service:
         endpoint: its public name.
         storage: the folder that route tables' ``folder`` is relative to, and that the prediction log is kept in.
         settings: the recipe's ``serving``.
-        replica: this process's name among the endpoint's replicas; goes into file names.
+        replica: this process's name among the endpoint's replicas; goes into file names, in letters and digits only.
         boot: this life of it; drawn when left out.
         clock: seconds since 1970.
     """
@@ -47,7 +50,7 @@ class Service:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint, self.storage, self.settings = endpoint, storage, settings
-        self.replica, self.boot = replica, boot or secrets.token_hex(8)
+        self.replica, self.boot = _NOT_IN_NAMES.sub("_", replica), boot or secrets.token_hex(8)
         self.counters = Counters()
         self.problem: str | None = None
         self._clock = clock

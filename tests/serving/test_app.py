@@ -121,7 +121,11 @@ REFUSED = {
     "long text": (b'{"plan":"' + b"S" * 2000 + b'","hours-per-week":1}', 422, "plan"),
     "no moment": (b'{"plan":null,"hours-per-week":1,"ts":"SECRET"}', 422, "ts"),
     "a moment too far": (b'{"plan":null,"hours-per-week":1,"ts":-9.9e10}', 422, "ts"),
-    "in a list": (b'{"rows":[{"plan":null,"hours-per-week":1},{"plan":null,"hours-per-week":"SECRET"}]}', 422, "rows[1].hours-per-week"),
+    "in a list": (
+        b'{"rows":[{"plan":null,"hours-per-week":1},{"plan":null,"hours-per-week":"SECRET"}]}',
+        422,
+        "rows[1].hours-per-week",
+    ),
     "moment in a list": (b'{"rows":[{"plan":null,"hours-per-week":1,"ts":"SECRET"}]}', 422, "rows[0].ts"),
     "no rows": (b'{"rows":[]}', 422, "rows"),
     "too many rows": (b'{"rows":[' + b",".join([b'{"plan":null,"hours-per-week":1}'] * 1001) + b"]}", 422, "rows"),
