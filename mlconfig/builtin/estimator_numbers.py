@@ -81,16 +81,20 @@ class ClipTransformer(OnnxTransformer):
 
 
 class Log1pTransformer(OnnxTransformer):
-    """sign(x) · log(1 + |x|), reckoned in float64: log1p for what it is meant for, and defined below 0 too."""
+    """sign(x) · log(1 + |x|), reckoned in float64 and rounded to float32: log1p, and defined below 0 too.
+
+    The rounding takes away the last bit of a logarithm, in which libraries differ; a tree's threshold may lie on a value.
+    """
 
     def apply(self, x: Array) -> Array:
-        """In float64, given back in the type of x."""
+        """Given back in the type of x."""
         double = x.astype(np.float64)
-        return np.asarray((np.sign(double) * np.log(1.0 + np.abs(double))).astype(x.dtype))
+        return np.asarray((np.sign(double) * np.log(1.0 + np.abs(double))).astype(np.float32).astype(x.dtype))
 
     def write(self, graph: Graph, x: str) -> str:
-        """Cast, Sign · Log(1 + Abs), Cast."""
+        """Cast, Sign · Log(1 + Abs), Cast, Cast."""
         double = graph.cast(x, TensorProto.DOUBLE)
         one = graph.constant(np.asarray(1.0, dtype=np.float64))
         logarithm = graph.node("Log", graph.node("Add", one, graph.node("Abs", double)))
-        return graph.cast(graph.node("Mul", graph.node("Sign", double), logarithm), graph.onnx_dtype)
+        rounded = graph.cast(graph.node("Mul", graph.node("Sign", double), logarithm), TensorProto.FLOAT)
+        return graph.cast(rounded, graph.onnx_dtype)

@@ -36,9 +36,9 @@ def resolve_features(
     """The columns that the model sees, in the schema's order (or that of ``include``), and why others are left out.
 
     ``include: auto`` takes every column that can be of use. Left out are the target, keys, ids, columns that are constant,
-    empty or of no kind, reserved ones, and an event time that stands in one column: it would tell the model
-    when and not what. Several columns that make up the event time stay, because month and day may carry a season. A column that is named, in
-    ``include`` or under ``columns``, is taken all the same, unless ``exclude`` names it too.
+    empty or of no kind, reserved ones, and an event time that stands in one column: it would tell the model when and not
+    what. Several columns that make up the event time stay, because month and day may carry a season. A column that is named,
+    in ``include`` or under ``columns``, is taken all the same, unless ``exclude`` names it too.
 
     Args:
         features: the section.
