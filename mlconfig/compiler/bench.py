@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.contracts.plugin import Tags
 from mlconfig.errors import PluginError, Problem
-from mlconfig.plan.steps import PluginPin
+from mlconfig.plan.step import PluginPin
 from mlconfig.recipe.recipe import Recipe
 from mlconfig.recipe.validate import problems_of
 from mlconfig.vocabulary import Task

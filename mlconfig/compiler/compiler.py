@@ -11,7 +11,7 @@ from mlconfig.compiler.releasing import package_step, register_step
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.errors import RecipeError
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import BaseStep
+from mlconfig.plan.step import BaseStep
 from mlconfig.recipe.recipe import Recipe
 
 PASSES = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mlconfig.compiler.bench import Bench
 from mlconfig.compiler.space import targets
-from mlconfig.plan.steps import PluginPin, ReadStep, TrainStep, TuneStep
+from mlconfig.plan.step import PluginPin
+from mlconfig.plan.steps import ReadStep, TrainStep, TuneStep
 
 
 def read_step(bench: Bench) -> ReadStep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlconfig.plan.steps import Target
+from mlconfig.plan.step import Target
 from mlconfig.vocabulary import FrozenDict
 
 SECTIONS = {("model",): ("model",), ("features",): ("features",), ("data", "split"): ("split",)}

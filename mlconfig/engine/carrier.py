@@ -11,7 +11,7 @@ from mlconfig.engine.job import Job, Output
 from mlconfig.engine.report import Progress, StepEvent
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
-from mlconfig.plan.steps import BaseStep
+from mlconfig.plan.step import BaseStep
 
 
 def files_stand(job: Job, output: Output) -> bool:

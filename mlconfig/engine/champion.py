@@ -47,6 +47,11 @@ class Champion:
         """What it was trained on."""
         return DatasetCard.model_validate_json((self.folder / "dataset.json").read_bytes())
 
+    @property
+    def trained_until(self) -> float | None:
+        """The latest event time among its training and validation rows, seconds since 1970."""
+        return json.loads((self.folder / "trained.json").read_text()).get("until")  # type: ignore[no-any-return]
+
     @cached_property
     def features(self) -> ResolvedFeatures:
         """Its features."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import BaseStep, MonitorStep
+from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import MonitorStep
 
 Output = dict[str, Any]
 

@@ -19,7 +19,7 @@ from mlconfig.plan.steps import DeployStep
 from mlconfig.records.prediction_log import FEEDBACK
 from mlconfig.records.segment_writer import SegmentWriter
 from mlconfig.serving.feedback import FeedbackDecoder
-from mlconfig.serving.problem import RequestProblem
+from mlconfig.serving.refusal import RequestRefusedError
 
 BLOCK = 1000
 
@@ -71,7 +71,7 @@ def _record(decoder: FeedbackDecoder, row: dict[str, Any], number: int, file: Pa
 
     try:
         return decoder.decode(msgspec.json.encode(row), time.time())
-    except RequestProblem as problem:
+    except RequestRefusedError as problem:
         raise DataError(str(problem), where=f"{file}, row {number}") from None
 
 

@@ -71,6 +71,11 @@ class Study:
             self._prepared[key] = self._prepare(step)
         return self._prepared[key]
 
+    @property
+    def latest(self) -> Prepared:
+        """What was prepared last."""
+        return next(reversed(self._prepared.values()))
+
     def _prepare(self, step: LearningStep) -> Prepared:
         read = self.read
         reserved = {step.split.column: "it is the column of the split"} if step.split.column is not None else {}

@@ -11,7 +11,8 @@ from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.diff import Change, diff
 from mlconfig.plan.plan import Plan, read_plan
-from mlconfig.plan.steps import BaseStep, DeployStep, MonitorStep, ReadStep, RetrainStep
+from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import DeployStep, MonitorStep, ReadStep, RetrainStep
 from mlconfig.records.route import RouteTable
 
 

@@ -15,7 +15,7 @@ from mlconfig.contracts.catalog import Catalog
 from mlconfig.contracts.plugin import Context
 from mlconfig.errors import EngineError
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import BaseStep, PluginPin
+from mlconfig.plan.step import BaseStep, PluginPin
 from mlconfig.sections import Engine
 
 _SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")

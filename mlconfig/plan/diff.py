@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import BaseStep, DeployStep
+from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import DeployStep
 from mlconfig.vocabulary import Frozen, Tuple
 
 Action = Literal["add", "change", "keep", "remove", "unknown"]

@@ -12,7 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from mlconfig.errors import PlanError
 from mlconfig.plan.bind import put
-from mlconfig.plan.steps import BaseStep, Step, TuneStep
+from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import Step, TuneStep
 from mlconfig.sections import Engine, Period
 from mlconfig.vocabulary import Frozen, FrozenDict, Task, Tuple
 
@@ -92,6 +93,12 @@ class Plan(Frozen):
 
     def _with(self, steps: tuple[BaseStep, ...]) -> Plan:
         return Plan.model_validate({**dict(self), "steps": steps, "digests": {}})
+
+    def declared(self) -> dict[str, Any]:
+        """The recipe that this plan stands for, put together from its steps; secrets are markers."""
+        from mlconfig.plan.declared import declared
+
+        return declared(self)
 
     def to_json(self) -> str:
         """The text of ``plan.json``: stable order, two spaces, a newline at the end."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from mlconfig.plan.diff import Change
 from mlconfig.plan.plan import Plan
+from mlconfig.plan.step import BaseStep
 from mlconfig.plan.steps import (
-    BaseStep,
     DeployStep,
     EvaluateStep,
     GateStep,

@@ -10,7 +10,8 @@ from mlconfig.errors import PlanError
 from mlconfig.plan.diff import diff
 from mlconfig.plan.plan import Plan, read_plan
 from mlconfig.plan.render import render_plan
-from mlconfig.plan.steps import DeployStep, PluginPin, ReadStep, Target, TrainStep, TuneStep
+from mlconfig.plan.step import PluginPin, Target
+from mlconfig.plan.steps import DeployStep, ReadStep, TrainStep, TuneStep
 from mlconfig.sections import Features, Model, Period, Serving, ServingLog, Split, Tuning
 from mlconfig.vocabulary import FrozenDict, PluginRef
 

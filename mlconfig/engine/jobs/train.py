@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mlconfig.data.event_time import event_seconds
 from mlconfig.engine.carrier import relative, told
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.learning import Study
@@ -41,8 +43,18 @@ def run(job: Job) -> Output:
         tuned=tuned,
         rounds=fitted.rounds,
         seconds=fitted.seconds,
+        until=_latest(study, np.concatenate([parts.train, parts.validation])),
         left_out=dict(prepared.features.left_out),
     )
+
+
+def _latest(study: Study, rows: Any) -> float | None:
+    """The latest event time of some rows; null where time is not declared."""
+    if study.read.event_time is None:
+        return None
+    seconds = event_seconds(study.table)[rows]
+    known = seconds[np.isfinite(seconds)]
+    return float(known.max()) if len(known) else None
 
 
 def load_fitted(folder: Path) -> Fitted:

@@ -1,0 +1,71 @@
+"""``mlconfig monitor``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlconfig.cli.options import output_option, recipe_arguments
+
+if TYPE_CHECKING:
+    from mlconfig.engine.cycle import CycleReport
+    from mlconfig.records.verdict import Verdict
+
+STYLE = {"ok": "green", "suspect": "yellow", "alert": "red", "lasting": "bold red", "unknown": "dim"}
+
+
+@click.command("monitor")
+@recipe_arguments
+@output_option
+def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
+    """Judge all complete windows of the live version now, and show each signal's newest verdict.
+
+    Exits with 1 when a signal is at `alert` or `lasting`. The controller does the same by itself while the endpoint is up, and
+    asks the retraining policy after it.
+    """
+    from mlconfig.cli.places import workspace_of
+    from mlconfig.engine.watching import watch_now
+
+    plan, workspace = workspace_of(recipe, overrides)
+    report, latest = watch_now(workspace, plan)
+    if output == "json":
+        tree = {
+            "new": [verdict.model_dump(mode="json") for verdict in report.verdicts],
+            "latest": [verdict.model_dump(mode="json") for verdict in latest],
+            "skipped": list(report.skipped),
+            "retraining": report.decision.model_dump(mode="json") if report.decision is not None else None,
+        }
+        click.echo(json.dumps(tree, indent=2, ensure_ascii=False))
+    else:
+        _print(report, latest)
+    return int(any(verdict.state in ("alert", "lasting") for verdict in latest))
+
+
+def _print(report: CycleReport, latest: tuple[Verdict, ...]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not latest:
+        console.print("No window is complete yet.")
+    else:
+        console.print(f"{len(report.verdicts)} new or changed verdict(s); the newest of each signal:\n")
+        console.print(verdict_table(latest))
+    for skipped in report.skipped:
+        console.print(f"  {skipped}", markup=False, style="dim")
+    if report.decision is not None:
+        console.print(f"\nretraining: {report.decision.reason}", markup=False)
+
+
+def verdict_table(verdicts: tuple[Verdict, ...]) -> object:
+    """Verdicts as a table, coloured by state."""
+    from rich.table import Table
+
+    from mlconfig.monitoring.table import COLUMNS, table_rows
+
+    table = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False)
+    for verdict, row in zip(verdicts, table_rows(verdicts), strict=True):
+        table.add_row(*row, style=STYLE[verdict.state])
+    return table

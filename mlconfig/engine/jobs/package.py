@@ -1,0 +1,104 @@
+"""Package: one file out of features and model, the proof that it predicts the same, and the reference profile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from mlconfig.contracts.exporter import Exporter
+from mlconfig.engine.carrier import relative, told
+from mlconfig.engine.job import Job, Output
+from mlconfig.engine.jobs.train import load_fitted
+from mlconfig.engine.learning import Study
+from mlconfig.engine.workspace import write_json
+from mlconfig.monitoring.reference import feature_kinds, reference_profile
+from mlconfig.packaging.export import export_model
+from mlconfig.packaging.hard_rows import make_hard_rows
+from mlconfig.packaging.latency import latency_p99
+from mlconfig.packaging.package import Package, write_package
+from mlconfig.packaging.parity import ParityReport, check_parity
+from mlconfig.packaging.runtime import PackagedModel
+from mlconfig.packaging.signature import make_signature
+from mlconfig.packaging.thresholds import thresholds_of
+from mlconfig.plan.plan import Plan
+from mlconfig.plan.steps import PackageStep, ReadStep, TrainStep
+from mlconfig.profiles.binary import dump
+from mlconfig.records.dataset import DatasetCard
+from mlconfig.records.packing import take_rows
+from mlconfig.records.signature import Signature
+from mlconfig.training.fit import Fitted
+
+
+def run(job: Job) -> Output:
+    """Write the version's folder. Raises ``PackagingError`` when the packaged model does not follow the fitted one."""
+    step, trained = job.plan.step(PackageStep), job.outputs["train"]
+    plan = job.plan.bind(dict(trained["tuned"]))
+    study = Study.of(job)
+    prepared = study.prepare(plan.step(TrainStep))
+    fitted = load_fitted(job.workspace.storage / trained["folder"])
+    exporter = cast(
+        "Exporter", job.toolbox.create("exporter", step.packaging.exporter.name, step.packaging.exporter.params)
+    )
+    model = export_model(exporter, fitted.pipeline, prepared.packing, fitted.target.task, step.packaging.precision)
+    packaged = PackagedModel(model)
+    holdout = take_rows(prepared.feeds, prepared.parts.test)
+    parity = _prove(fitted, packaged, model, study, step, holdout)
+    card = DatasetCard.model_validate_json((job.folder(job.plan.step(ReadStep)) / "dataset.json").read_bytes())
+    signature = _signature(plan, study, fitted, card)
+    package = Package(model, signature, prepared.features, card, exporter.tags.file)
+    profile = reference_profile(study.table, feature_kinds(signature))
+    files = {"profile.bin": dump(profile), **_papers(plan, trained, parity)}
+    folder = job.workspace.storage / "versions" / plan.name / job.run_key(step)[:16]
+    sha256 = write_package(folder, package, files)
+    p99 = latency_p99(packaged, holdout)
+    write_json(job.folder(step) / "parity.json", parity.model_dump_json(indent=2))
+    return told(
+        note=f"{len(model) / 1024:,.0f} KiB, parity {parity.holdout.largest:.1e} on {parity.holdout.rows} rows, "
+        f"{parity.hard.largest:.1e} on {parity.hard.rows} hard ones",
+        folder=relative(folder, job.workspace.storage),
+        sha256=sha256,
+        size=len(model),
+        latency_p99=p99,
+        example=signature.example,
+    )
+
+
+def _prove(
+    fitted: Fitted, packaged: PackagedModel, model: bytes, study: Study, step: PackageStep, holdout: Any
+) -> ParityReport:
+    packing = fitted.packing
+    names = {"num": packing.numeric, "cat": packing.categorical, "time": packing.timestamp}
+    preprocessor = fitted.pipeline.named_steps["features"]
+    thresholds = thresholds_of(model, preprocessor, packing)
+    nullable = frozenset(column.name for column in study.latest.features.columns if column.nullable)
+    hard = make_hard_rows(holdout, names, thresholds, nullable)
+    return check_parity(fitted.predict, packaged.predict, holdout, hard, step.packaging.parity)
+
+
+def _signature(plan: Plan, study: Study, fitted: Fitted, card: DatasetCard) -> Signature:
+    read, prepared = plan.step(ReadStep), study.latest
+    row = int(prepared.parts.test[0])
+    return make_signature(
+        prepared.features,
+        card.table_schema,
+        name=plan.name,
+        task=plan.task,
+        target=read.target,
+        classes=fitted.target.classes,
+        event_time=read.event_time,
+        key=read.key or (),
+        time_zone=plan.time_zone,
+        example={name: study.table.column(name)[row].as_py() for name in study.table.column_names},
+    )
+
+
+def _papers(plan: Plan, trained: Output, parity: ParityReport) -> dict[str, bytes]:
+    """What the version came from: the plan with the searched values bound, and the recipe that it stands for."""
+    texts = {
+        "plan.json": plan.to_json(),
+        "recipe.json": json.dumps(plan.declared(), indent=2, ensure_ascii=False),
+        "tuned.json": json.dumps(trained["tuned"]),
+        "trained.json": json.dumps({"until": trained["until"]}),
+        "parity.json": parity.model_dump_json(indent=2),
+    }
+    return {name: text.encode() for name, text in texts.items()}
