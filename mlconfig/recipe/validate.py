@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from mlconfig.errors import Problem
-from mlconfig.recipe.places import Places, dotted
+from mlconfig.recipe.places import DEFAULT, Places, dotted
 from mlconfig.recipe.recipe import Recipe
 from mlconfig.recipe.rules import Sections, check_rules
 from mlconfig.recipe.sentences import expected, sentence
@@ -57,7 +57,7 @@ def problems_of(
     Args:
         error: of a model of ours or of a plugin's params.
         base: the path in the recipe of what was validated.
-        place: the nearest written place of a path in the recipe: ``Recipe.place``.
+        place: the place of a path in the recipe; where it answers ``default``, the next path above is asked.
         model: what was validated; with it the nearest valid key is named.
         places: where the keys were written; it goes before ``place``, and knows keys that hold dots.
     """
@@ -66,7 +66,7 @@ def problems_of(
         raw = tuple(part for part in fault["loc"] if part != "[key]")
         keys = raw if model is None else clip_to_shape(model, raw)
         path = ".".join(part for part in (base, dotted(keys)) if part)
-        where = places.nearest(keys).where if places is not None else place(path)
+        where = places.nearest(keys).where if places is not None else _written(place, path)
         what, hint = sentence(fault["type"], fault["msg"], fault.get("ctx", {}), fault["input"])
         if fault["type"] == "extra_forbidden":
             hint = _nearest(str(keys[-1]), keys_at(model, keys[:-1]) if model is not None else ())
@@ -79,6 +79,15 @@ def problems_of(
         else:
             found.setdefault(path, Problem(where, path, what, hint))
     return list(found.values())
+
+
+def _written(place: Callable[[str], str], path: str) -> str:
+    """The place of the nearest written path at or above one."""
+    where = place(path)
+    while where == DEFAULT and path:
+        path = path.rpartition(".")[0]
+        where = place(path)
+    return where
 
 
 def _either(first: Problem, what: str) -> Problem:

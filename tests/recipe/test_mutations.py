@@ -142,6 +142,8 @@ def loads_or_is_refused(folder: Path, text: str, overrides: list[str]) -> None:
     if isinstance(found, Recipe):
         json.dumps(found.effective(), allow_nan=False)
         assert all(origin for _, _, origin in found.values_with_origins())
+        file.write_text(yaml.safe_dump(found.effective(), allow_unicode=True), encoding="utf-8")
+        assert load(file, []) == found
         return
     assert found
     for problem in found:
