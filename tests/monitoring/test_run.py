@@ -1,0 +1,300 @@
+"""Passes over a log: quiet on null data, awake to a step, patient with labels, and the same when run again."""
+
+import numpy as np
+import pyarrow as pa
+
+from mlconfig.contracts import Detector
+from mlconfig.contracts.detector import DetectorTags
+from mlconfig.monitoring.run import needed_since
+from mlconfig.records.feedback import key_text
+from mlconfig.sections.monitoring import Monitoring
+
+HOUR = 3600.0
+BEGIN = 473_000 * HOUR
+
+
+def by_signal(result, signal, scale=HOUR):
+    return [verdict for verdict in result.verdicts if verdict.signal == signal and verdict.scale == scale]
+
+
+def kept(before, found):
+    """What a store holds after a pass."""
+    both = {(v.version, v.signal, v.scale, v.window.start): v for v in [*before, *found]}
+    return tuple(both.values())
+
+
+def test_a_year_of_null_data_never_alarms(new_log, watch):
+    rng = np.random.default_rng(3)
+    judged = 0
+    for month in range(12):  # 50 of each month's windows, of sizes around the least that is judged
+        log = new_log(seed=100 + month)
+        for hour in range(50):
+            log.hour(hour, int(rng.choice([500, 700, 1500])))
+        found = log.passed(watch(), 50)
+        assert {verdict.state for verdict in found.verdicts} == {"ok"}
+        judged += len(found.verdicts)
+    assert judged == 12 * 50 * 2
+
+
+def test_a_step_is_suspected_in_two_windows_and_lasts_in_twelve(new_log, watch):
+    log = new_log()
+    for hour in range(30):
+        log.hour(hour, 1000, shift=0.6 * (hour >= 6))
+    drift = by_signal(log.passed(watch(), 30), "input_drift")
+    states = [verdict.state for verdict in drift]
+    assert states[:7] == ["ok"] * 7
+    assert states[7:9] == ["suspect", "alert"]
+    assert states.index("lasting") == 17
+    assert drift[-1].since == BEGIN + 6 * HOUR
+    assert [f.column for f in drift[-1].findings if f.is_drift] == ["x"]
+    assert {verdict.state for verdict in by_signal(log.passed(watch(), 30), "data_quality")} == {"ok"}
+
+
+def test_a_ten_hour_spike_is_an_alert_and_never_lasting(new_log, watch):
+    log = new_log()
+    for hour in range(40):
+        log.hour(hour, 600, shift=2.0 * (10 <= hour < 20))
+    states = [verdict.state for verdict in by_signal(log.passed(watch(), 40), "input_drift")]
+    assert "alert" in states
+    assert "lasting" not in states
+    assert states[-1] == "ok"
+
+
+def test_eighty_percent_nulls_are_reported_by_quality_and_by_drift(new_log, watch):
+    log = new_log()
+    for hour in range(4):
+        nulls = log.rng.normal(size=600)
+        nulls[:480] = np.nan
+        log.hour(hour, x=pa.array(nulls, from_pandas=True))
+    found = log.passed(watch(), 4)
+    for signal in ("data_quality", "input_drift"):
+        newest = by_signal(found, signal)[-1]
+        assert newest.state == "alert"
+        assert [f.column for f in newest.findings if f.is_drift] == ["x"]
+    assert "80.0% more nulls" in by_signal(found, "data_quality")[-1].findings[0].message
+
+
+def test_a_column_that_is_not_logged_is_all_null(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    table = log.predictions
+    given = table.column("inputs").combine_chunks()
+    names = ["z", "plan", "customer"]
+    fewer = pa.StructArray.from_arrays([given.field(name) for name in names], names)
+    log._predictions = [table.set_column(table.schema.get_field_index("inputs"), "inputs", fewer)]
+    assert by_signal(log.passed(watch(), 1), "data_quality")[0].findings[0].details["null_fraction_increase"] == 1.0
+
+
+def test_too_few_rows_and_silence_are_unknown(new_log, watch):
+    log = new_log()
+    log.hour(0, 499)
+    log.hour(3, 600)
+    drift = by_signal(log.passed(watch(), 4), "input_drift")
+    assert [verdict.state for verdict in drift] == ["unknown", "unknown", "unknown", "ok"]
+    assert [verdict.reason for verdict in drift[:2]] == ["499 rows, and 500 are needed", "no prediction arrived"]
+
+
+def test_silence_after_the_last_row_is_said_too(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    first = log.passed(watch(), 1)
+    later = log.passed(watch(), 3, first.verdicts)
+    assert [verdict.reason for verdict in by_signal(later, "input_drift")] == ["no prediction arrived"] * 2
+
+
+def test_a_small_reference_leaves_drift_unknown_but_not_quality(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    found = log.passed(watch(reference_rows=5000), 1)
+    (drift,) = by_signal(found, "input_drift")
+    assert drift.state == "unknown"
+    assert drift.reason == "the reference has 5000 rows; 20000 are needed, or 10 times the window's 600"
+    assert by_signal(found, "data_quality")[0].state == "ok"
+    assert by_signal(log.passed(watch(reference_rows=6000), 1), "input_drift")[0].state == "ok"
+
+
+def test_a_pass_run_again_finds_nothing_new(new_log, watch):
+    log = new_log()
+    for hour in range(8):
+        log.hour(hour, shift=hour >= 3, label_delay=600)
+    watched_ = watch(scales=["4h"])
+    first = log.passed(watched_, 8)
+    assert (
+        len(first.verdicts) == 3 * (8 + 2) - 2
+    )  # performance of the newest hour, and of the newest four, is not mature
+    again = log.passed(watched_, 8, first.verdicts)
+    assert again.verdicts == ()
+
+
+def test_passes_hour_by_hour_find_what_one_pass_finds(new_log, watch):
+    log, store = new_log(), ()
+    for hour in range(12):
+        log.hour(hour, shift=hour >= 4)
+        store = kept(store, log.passed(watch(scales=["4h"]), hour + 1, store).verdicts)
+    key = lambda verdict: (verdict.window.end, verdict.scale, verdict.signal)  # noqa: E731
+    assert sorted(store, key=key) == sorted(log.passed(watch(scales=["4h"]), 12).verdicts, key=key)
+
+
+def test_longer_windows_hold_all_rows_of_theirs(new_log, watch):
+    log = new_log()
+    for hour in range(8):
+        log.hour(hour, 300)
+    found = by_signal(log.passed(watch(scales=["4h"]), 8), "input_drift", 4 * HOUR)
+    assert [verdict.rows for verdict in found] == [1200, 1200]
+    assert {verdict.state for verdict in found} == {"ok"}
+
+
+def test_late_labels_ripen(new_log, watch):
+    log = new_log()
+    for hour in range(6):
+        log.hour(hour, label_delay=3 * HOUR, accuracy=0.6)
+    watched_ = watch(labels={"maturity": "3h"})
+    early = log.passed(watched_, 6)
+    assert len(by_signal(early, "performance")) == 3
+    assert any("3600 s old" in line and "10800 s are waited for" in line for line in early.skipped)
+    late = log.passed(watched_, 9, early.verdicts)
+    assert [verdict.window.start for verdict in by_signal(late, "performance")] == [BEGIN + h * HOUR for h in (3, 4, 5)]
+    assert by_signal(late, "performance")[-1].state == "alert"
+    assert "at evaluation" in by_signal(late, "performance")[-1].findings[0].message
+
+
+def test_maturity_is_the_95th_percentile_of_the_delays(new_log, watch):
+    log = new_log()
+    for hour in range(6):
+        log.hour(hour, label_delay=1800)
+    performance = by_signal(log.passed(watch(), 6), "performance")
+    assert [verdict.window.start for verdict in performance] == [BEGIN + h * HOUR for h in range(5)]
+    assert {verdict.state for verdict in performance} == {"ok"}
+
+
+def test_without_any_label_a_window_is_given_up_after_the_longest_delay(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    watched_ = watch(labels={"max_delay": "5h"})
+    assert by_signal(log.passed(watched_, 5), "performance") == []
+    assert by_signal(log.passed(watched_, 6), "performance")[0].reason == "none of 600 predictions has a label"
+
+
+def test_coverage_is_reported_and_too_few_labels_are_unknown(new_log, watch):
+    log = new_log()
+    log.hour(0, label_delay=60, labelled=0.5)
+    log.hour(1, label_delay=60, labelled=0.2)
+    first, second = by_signal(log.passed(watch(), 3), "performance")
+    assert first.rows == 300
+    assert first.findings[0].details["coverage"] == 0.5
+    assert second.state == "unknown"
+    assert second.reason == "120 of 600 predictions have a label: too few, or of one class only"
+
+
+def test_more_labels_judge_a_window_again_and_change_later_states(new_log, watch):
+    log = new_log()
+    batches = [log.hour(hour, label_delay=60, labelled=0.1, accuracy=0.5) for hour in range(3)]
+    for hour in range(3, 5):
+        log.hour(hour, label_delay=60, accuracy=0.5)
+    first = log.passed(watch(), 6)
+    assert [verdict.state for verdict in by_signal(first, "performance")] == ["unknown"] * 3 + ["ok", "suspect"]
+    for ids, truth, _ in batches:
+        log.label(ids[60:], truth[60:], BEGIN + 6 * HOUR)
+    second = log.passed(watch(labels={"maturity": "1m"}), 7, first.verdicts)
+    states = [verdict.state for verdict in by_signal(second, "performance")]
+    assert states[:5] == ["ok", "suspect", "alert", "alert", "alert"]
+    assert log.passed(watch(labels={"maturity": "1m"}), 7, kept(first.verdicts, second.verdicts)).verdicts == ()
+
+
+def test_labels_by_key_a_corrected_label_and_one_too_late(new_log, watch):
+    log = new_log()
+    _, truth, customers = log.hour(0, accuracy=1.0)
+    keys = [key_text([customer]) for customer in customers]
+    log.label([], ~truth[:400], BEGIN + HOUR, keys=keys[:400])
+    log.label([], truth[:400], BEGIN + HOUR, keys=keys[:400], label_version=2)
+    log.label([], truth[400:], BEGIN + 40 * 24 * HOUR, keys=keys[400:])
+    watched_ = watch(labels={"join": "data.key"})
+    (found,) = by_signal(log.passed(watched_, 41 * 24), "performance")[:1]
+    assert found.rows == 400
+    assert found.findings[0].details["value"] == 1.0
+    assert by_signal(log.passed(watch(labels={"maturity": "1h"}), 3), "performance")[0].rows == 0
+
+
+def test_only_rows_of_the_version_count_and_a_new_version_begins_anew(new_log, watch):
+    log = new_log()
+    for hour in range(8):
+        log.hour(hour, shift=1.0, version="1" if hour < 4 else "2")
+    first = log.passed(watch(), 4)
+    assert by_signal(first, "input_drift")[-1].state == "alert"
+    second = log.passed(watch(version="2"), 8, first.verdicts)
+    drift = by_signal(second, "input_drift")
+    assert [verdict.window.start for verdict in drift] == [BEGIN + h * HOUR for h in (4, 5, 6, 7)]
+    assert [verdict.state for verdict in drift] == ["ok", "suspect", "alert", "alert"]
+    assert {verdict.version for verdict in second.verdicts} == {"2"}
+
+
+def test_by_event_time_history_can_be_replayed(new_log, watch):
+    log = new_log()
+    for hour in (0, 1, 50):
+        log.hour(hour, label_delay=60)
+    found = log.passed(watch(time="event", labels={"maturity": "1m"}), 60)
+    drift = by_signal(found, "input_drift")
+    assert [verdict.rows for verdict in drift] == [
+        600,
+        600,
+    ]  # the newest window is not complete, empty ones do not exist
+    assert [verdict.state for verdict in drift] == ["ok", "ok"]
+    assert all(verdict.window.end <= BEGIN - 30_000 * HOUR + 51 * HOUR for verdict in found.verdicts)
+    assert by_signal(found, "performance")
+
+
+def test_a_row_from_the_future_or_without_event_time_is_left_out(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    log.hour(1)
+    table = log.predictions
+    times = table.column("event_time").to_pylist()
+    times[0], times[1] = 1e11, None
+    log._predictions = [table.set_column(table.schema.get_field_index("event_time"), "event_time", pa.array(times))]
+    found = log.passed(watch(time="event"), 2)
+    assert found.skipped[0] == "2 predictions have no event time, or one in the future"
+    assert max(verdict.window.end for verdict in found.verdicts) <= BEGIN - 30_000 * HOUR + 2 * HOUR
+
+
+class Broken(Detector):
+    tags = DetectorTags()
+
+    def check(self, evidence):
+        raise RuntimeError("no luck")
+
+
+def test_a_detector_that_raises_is_unknown_and_the_others_go_on(new_log, watch):
+    log = new_log()
+    log.hour(0)
+    watched_ = watch()
+    object.__setattr__(watched_, "detectors", {**watched_.detectors, "input_drift": Broken()})
+    found = log.passed(watched_, 1)
+    assert by_signal(found, "input_drift")[0].reason == "the detector `psi` raised RuntimeError: no luck"
+    assert by_signal(found, "data_quality")[0].state == "ok"
+
+
+def test_a_signal_may_name_its_columns(new_log, watch):
+    log = new_log()
+    log.hour(0, shift=2.0)
+    named = watch(signals={"input_drift": {"columns": ["z", "plan"]}, "performance": "none"})
+    (drift,) = by_signal(log.passed(named, 1), "input_drift")
+    assert [finding.column for finding in drift.findings] == ["z", "plan"]
+    assert drift.vote is False
+    unknown = watch(signals={"input_drift": {"columns": ["nope"]}})
+    assert by_signal(log.passed(unknown, 1), "input_drift")[0].reason == "the reference has no column `nope`"
+
+
+def test_only_what_is_needed_must_be_read(new_log, watch):
+    log, store = new_log(), ()
+    watched_ = watch(signals={"performance": "none"}, scales=["4h"], labels={"max_delay": "1h"})
+    assert needed_since(watched_.monitoring, store, BEGIN) is None
+    for hour in range(16):
+        log.hour(hour, shift=hour >= 4)
+        since = needed_since(watched_.monitoring, store, BEGIN + (hour + 1) * HOUR)
+        whole = log.predictions
+        log._predictions = [whole.filter(pa.compute.greater_equal(whole["arrived"], since))] if since else [whole]
+        found = log.passed(watched_, hour + 1, store, complete_since=since)
+        store = kept(store, found.verdicts)
+    assert len(log.predictions) < 10 * 600
+    assert [v.rows for v in store if v.scale == 4 * HOUR and v.signal == "input_drift"] == [2400] * 4
+    assert needed_since(Monitoring(time="event"), store, BEGIN) is None
