@@ -13,10 +13,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from mlconfig.lifecycle import tables
 from mlconfig.lifecycle.database import Database
+from mlconfig.lifecycle.tables import AUDIT_HEAD, GENESIS
 from mlconfig.vocabulary import Frozen, canonical
-
-GENESIS = "0" * 64
-HEAD = "audit_head"
 
 
 class Event(Frozen):
@@ -46,11 +44,8 @@ def _digest(fields: dict[str, Any]) -> str:
 
 
 def _head(connection: Connection) -> tuple[int, str]:
-    query = select(tables.meta.c.value).where(tables.meta.c.key == HEAD).with_for_update()
-    value = connection.execute(query).scalar()
-    if value is None:
-        return 0, GENESIS
-    seq, _, newest = value.partition(":")
+    query = select(tables.meta.c.value).where(tables.meta.c.key == AUDIT_HEAD).with_for_update()
+    seq, _, newest = str(connection.execute(query).scalar_one()).partition(":")
     return int(seq), newest
 
 
@@ -64,10 +59,7 @@ def append(
     fields["hash"] = _digest(fields)
     connection.execute(insert(tables.event).values(**fields))
     head = f"{last + 1}:{fields['hash']}"
-    if last == 0:
-        connection.execute(insert(tables.meta).values(key=HEAD, value=head))
-    else:
-        connection.execute(update(tables.meta).where(tables.meta.c.key == HEAD).values(value=head))
+    connection.execute(update(tables.meta).where(tables.meta.c.key == AUDIT_HEAD).values(value=head))
 
 
 class Audit:

@@ -140,6 +140,8 @@ def _make_tables(connection: Connection) -> None:
         return
     tables.METADATA.create_all(connection, checkfirst=False)
     connection.execute(insert(tables.meta).values(key="schema_version", value=str(tables.SCHEMA_VERSION)))
+    head = f"0:{tables.GENESIS}"  # stands from the first moment, so that the first two writers have a row to wait for
+    connection.execute(insert(tables.meta).values(key=tables.AUDIT_HEAD, value=head))
 
 
 def _first_line(error: DBAPIError) -> str:

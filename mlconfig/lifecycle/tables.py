@@ -9,6 +9,8 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Double, ForeignKey, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 SCHEMA_VERSION = 1
+GENESIS = "0" * 64
+AUDIT_HEAD = "audit_head"
 
 METADATA = MetaData()
 

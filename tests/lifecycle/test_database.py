@@ -72,8 +72,12 @@ def test_an_error_never_shows_the_password() -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.database.write() as connection:
-        connection.execute(text("INSERT INTO meta (key, value) VALUES ('a', 'b')"))
-        _ = 1 / 0
+    def fail_halfway() -> None:
+        with store.database.write() as connection:
+            connection.execute(text("INSERT INTO meta (key, value) VALUES ('a', 'b')"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     with store.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM meta WHERE key = 'a'")).scalar() == 0

@@ -87,8 +87,10 @@ def test_a_segment_is_in_the_manifest_once(store: Store) -> None:
 
 
 def _card(version: str, **more) -> VersionCard:
-    return VersionCard(name="churn", version=version, artifact_sha256="a" * 64, folder=f"artifacts/{version}",
-                       created_at=float(version), run_key=f"key{version}", plan_digest="d", data_fingerprint="f", **more)  # fmt: skip
+    return VersionCard(
+        name="churn", version=version, artifact_sha256="a" * 64, folder=f"artifacts/{version}", created_at=float(version),
+        run_key=f"key{version}", plan_digest="d", data_fingerprint="f", **more,
+    )  # fmt: skip
 
 
 def test_cards_are_kept_by_name_and_version(store: Store) -> None:
