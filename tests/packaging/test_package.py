@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 
@@ -30,10 +29,10 @@ def test_a_version_is_written_whole_and_read_back(package, tmp_path):
     digest = write_package(folder, package, {"profile.bin": b"\x00\x01"})
     assert read_package(folder) == package
     assert digest == package.sha256 == read_package(folder).sha256
-    assert sorted(os.listdir(folder)) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "dataset.json", "features.json", "model.onnx", "profile.bin", "requirements.txt", "signature.json",
     ]  # fmt: skip
-    assert os.listdir(folder.parent) == ["1"]
+    assert [path.name for path in folder.parent.iterdir()] == ["1"]
 
 
 def test_writing_the_same_version_again_changes_nothing_and_another_one_is_refused(package, tmp_path):

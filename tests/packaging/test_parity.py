@@ -3,6 +3,7 @@ import onnx
 import pytest
 
 from mlconfig.errors import PackagingError
+from mlconfig.packaging.hard_rows import HardRows
 from mlconfig.packaging.parity import check_parity
 from mlconfig.packaging.runtime import PackagedModel
 from mlconfig.records.packing import Predicted, rows_in
@@ -107,14 +108,12 @@ def test_the_bounds_count_rows(shift, flips, passes, lightgbm_version):
         report = check_parity(pick(reference), pick(packaged), feeds, hard, Parity())
         assert report.holdout.outside == len(shift)
     else:
-        with pytest.raises(PackagingError, match="row .* of the holdout"):
+        with pytest.raises(PackagingError, match=r"row .* of the holdout"):
             check_parity(pick(reference), pick(packaged), feeds, hard, Parity())
 
 
 def test_a_tie_may_fall_to_either_class():
     tie = np.asarray([[0.5, 0.5]])
-    from mlconfig.packaging.hard_rows import HardRows
-
     reference, packaged = Predicted(tie, np.asarray([0])), Predicted(tie, np.asarray([1]))
     feeds = {"num": np.zeros((1, 1))}
     report = check_parity(lambda _: reference, lambda _: packaged, feeds, HardRows(feeds, ("as it is",)), Parity())
@@ -122,8 +121,6 @@ def test_a_tie_may_fall_to_either_class():
 
 
 def test_a_number_where_none_should_be_is_infinitely_far_off():
-    from mlconfig.packaging.hard_rows import HardRows
-
     feeds = {"num": np.zeros((2, 1))}
     good, bad = Predicted(np.asarray([1.0, 2.0])), Predicted(np.asarray([1.0, np.nan]))
     with pytest.raises(PackagingError, match="row 2 of the holdout differs by inf"):
