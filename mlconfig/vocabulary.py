@@ -77,7 +77,7 @@ class OrWord:
             serialization=core_schema.wrap_serializer_function_ser_schema(
                 lambda value, nxt: value if isinstance(value, str) and value in words else nxt(value), schema=schema
             ),
-            metadata={"pydantic_js_functions": [lambda _, js: {"anyOf": [js(schema), js(literal)]}]},
+            metadata={"pydantic_js_functions": [lambda whole, js: {"anyOf": [js(whole), js(literal)]}]},
         )
 
 
