@@ -54,9 +54,12 @@ T = TypeVar("T")
 
 
 def takes_numbers(signature: Signature, column: SignatureColumn) -> bool:
-    """Whether the categories of a column are written as numbers or booleans: its type or the example tells."""
+    """Whether the categories of a column may be written as numbers or booleans: its type or the example tells.
+
+    Context is not predicted from, so there the client may choose.
+    """
     example = signature.example.get(column.name)
-    return column.integer or not (example is None or isinstance(example, str))
+    return column.role == "context" or column.integer or not (example is None or isinstance(example, str))
 
 
 def field_type(signature: Signature, column: SignatureColumn) -> Any:

@@ -123,7 +123,7 @@ def make_version():
 
 
 @pytest.fixture
-def make_table():
+def make_route_table():
     def make(champion: RouteVersion, generation: int = 1, epoch: int = 0, endpoint: str = "churn") -> RouteTable:
         return RouteTable(endpoint=endpoint, generation=generation, epoch=epoch, champion=champion, created_at=1.0)
 
@@ -131,14 +131,14 @@ def make_table():
 
 
 @pytest.fixture
-def make_service(tmp_path, make_version, make_table):
+def make_service(tmp_path, make_version, make_route_table):
     """A service that is ready, on ``tmp_path``; closed at the end."""
     made = []
 
     def make(task: str = "binary", settings: Serving | None = None, **changes: object) -> Service:
         service = Service("churn", tmp_path, settings or Serving(), replica="r0", boot=f"b{len(made)}")
         made.append(service)
-        assert service.swap(make_table(make_version(tmp_path, f"{len(made)}", task, **changes))), service.problem
+        assert service.swap(make_route_table(make_version(tmp_path, f"{len(made)}", task, **changes))), service.problem
         return service
 
     yield make

@@ -35,41 +35,41 @@ def predict(service, *bodies):
     return [json.loads(answer.body) for answer in asyncio.run(run())]
 
 
-def test_a_swap_changes_the_answer_and_its_version(service, tmp_path, make_version, make_table):
-    assert service.swap(make_table(make_version(tmp_path, "1"), 1))
+def test_a_swap_changes_the_answer_and_its_version(service, tmp_path, make_version, make_route_table):
+    assert service.swap(make_route_table(make_version(tmp_path, "1"), 1))
     (first,) = predict(service, BODY)
-    assert service.swap(make_table(make_version(tmp_path, "2", weight=-3.0), 2))
+    assert service.swap(make_route_table(make_version(tmp_path, "2", weight=-3.0), 2))
     (second,) = predict(service, BODY)
     assert (first["version"], second["version"]) == ("1", "2")
     assert first["probability"] != second["probability"]
 
 
-def test_older_and_foreign_routes_are_refused(service, tmp_path, make_version, make_table):
+def test_older_and_foreign_routes_are_refused(service, tmp_path, make_version, make_route_table):
     version = make_version(tmp_path)
-    assert service.swap(make_table(version, 5, epoch=2))
-    for table in (make_table(version, 4, epoch=2), make_table(version, 6, epoch=1)):
+    assert service.swap(make_route_table(version, 5, epoch=2))
+    for table in (make_route_table(version, 4, epoch=2), make_route_table(version, 6, epoch=1)):
         assert not service.swap(table)
         assert "is older than 5/2, which is served" in service.problem
-    assert not service.swap(make_table(version, 9, endpoint="other"))
+    assert not service.swap(make_route_table(version, 9, endpoint="other"))
     assert "a route of `other` was given to `churn`" in service.problem
     assert service.state.table.generation == 5
-    assert service.swap(make_table(version, 5, epoch=2))  # the same again
+    assert service.swap(make_route_table(version, 5, epoch=2))  # the same again
     assert service.problem is None
 
 
-def test_the_same_champion_is_not_loaded_again(service, tmp_path, make_version, make_table):
+def test_the_same_champion_is_not_loaded_again(service, tmp_path, make_version, make_route_table):
     version = make_version(tmp_path)
-    service.swap(make_table(version, 1))
+    service.swap(make_route_table(version, 1))
     loaded = service.state.predictor
     (tmp_path / version.folder / "model.onnx").unlink()
-    assert service.swap(make_table(version, 2))
+    assert service.swap(make_route_table(version, 2))
     assert service.state.predictor is loaded
     assert service.state.table.generation == 2
 
 
 @pytest.mark.parametrize("fault", ["bytes", "missing", "signature", "graph", "output"])
-def test_a_version_that_cannot_be_loaded_leaves_the_old_one(service, tmp_path, make_version, make_table, fault):
-    service.swap(make_table(make_version(tmp_path, "1"), 1))
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one(service, tmp_path, make_version, make_route_table, fault):
+    service.swap(make_route_table(make_version(tmp_path, "1"), 1))
     bad = make_version(tmp_path, "2")
     folder = tmp_path / bad.folder
     if fault == "bytes":
@@ -84,7 +84,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one(service, tmp_path, m
     else:
         text = (folder / "signature.json").read_text()
         (folder / "signature.json").write_text(text.replace('"task":"binary"', '"task":"regression"'))
-    assert not service.swap(make_table(bad, 2))
+    assert not service.swap(make_route_table(bad, 2))
     says = {
         "bytes": "the bytes are not those that passed the gate", "missing": "the model cannot be read",
         "signature": "the signature is damaged", "graph": "the graph cannot be run",
@@ -95,14 +95,16 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one(service, tmp_path, m
     assert service.stats().problem == service.problem
 
 
-def test_requests_of_two_versions_in_one_batch_keep_their_own(service, tmp_path, make_version, make_table):
+def test_requests_of_two_versions_in_one_batch_keep_their_own(service, tmp_path, make_version, make_route_table):
     """A swap between decoding and answering, to a version with other columns."""
-    service.swap(make_table(make_version(tmp_path, "1"), 1))
+    service.swap(make_route_table(make_version(tmp_path, "1"), 1))
     columns = [
         {"name": "a", "kind": "numeric"}, {"name": "b", "kind": "numeric"}, {"name": "c", "kind": "categorical"},
         {"name": "id", "kind": "categorical", "role": "context"},
     ]  # fmt: skip
-    other = make_table(make_version(tmp_path, "2", weight=5, columns=columns, event_time=None, key=[], example={}), 2)
+    other = make_route_table(
+        make_version(tmp_path, "2", weight=5, columns=columns, event_time=None, key=[], example={}), 2
+    )
 
     async def run():
         before = service.predict(BODY)
@@ -117,15 +119,15 @@ def test_requests_of_two_versions_in_one_batch_keep_their_own(service, tmp_path,
     assert (rows[0]["inputs"]["hours-per-week"], rows[1]["inputs"]["id"]) == (40.0, "x")
 
 
-def test_swaps_under_load_lose_nothing(service, tmp_path, make_version, make_table):
+def test_swaps_under_load_lose_nothing(service, tmp_path, make_version, make_route_table):
     versions = [make_version(tmp_path, str(n), weight=n) for n in range(1, 4)]
-    service.swap(make_table(versions[0], 1))
+    service.swap(make_route_table(versions[0], 1))
 
     async def run():
         answers, generation = [], 1
         while generation < 30:
             generation += 1
-            swap = asyncio.to_thread(service.swap, make_table(versions[generation % 3], generation))
+            swap = asyncio.to_thread(service.swap, make_route_table(versions[generation % 3], generation))
             results = await asyncio.gather(swap, *(service.predict(BODY) for _ in range(20)))
             assert results[0], service.problem
             answers += results[1:]
