@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 TIMES_THE_WINDOW = 10
 """A reference that is small must at least be so many times a window's rows."""
 
-ADVICE = {
-    "quality": "look at what sends these columns; retraining on broken rows makes it worse",
-    "performance": "compare the drifted columns; a retrain on recent rows may help",
-    "psi": "see which columns moved and whether quality is fine; if it lasts, retrain on recent rows",
-}
+ON_QUALITY = "look at what sends these columns; retraining on broken rows makes it worse"
+ON_ANSWERS = "see which columns drifted; a retrain on recent rows may help"
+ON_DRIFT = "see which columns moved and whether quality is fine; if it lasts, retrain on recent rows"
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,14 @@ def _assess(watch: Watch, rows: WindowRows, name: str, signal: Signal) -> Verdic
         state="unknown" if vote is None else "ok",
         findings=findings,
         reason=reason,
-        advice=ADVICE.get(signal.name, ADVICE["psi"]) if vote else "",
+        advice=_advice(watch, name, signal) if vote else "",
     )
+
+
+def _advice(watch: Watch, name: str, signal: Signal) -> str:
+    if watch.reads_labels(name):
+        return ON_ANSWERS
+    return ON_QUALITY if signal.name == "quality" else ON_DRIFT
 
 
 def _why_not(watch: Watch, rows: WindowRows, name: str, signal: Signal) -> str:

@@ -45,7 +45,7 @@ def join_labels(predictions: pa.Table, labels: pa.Table, signature: Signature, s
             version counts, then the newest.
         signature: classes, task and key.
 
-    A label later than ``settings.max_delay``, or one that is no class of this version, is passed over.
+    A label later than ``settings.max_delay``, or one that is no class of this version, is passed over; so is one whose answer is none.
     """
     import numpy as np
 
@@ -60,8 +60,9 @@ def join_labels(predictions: pa.Table, labels: pa.Table, signature: Signature, s
     arrived = np.array([match[0] if match else math.nan for match in matched], np.float64)
     delay = np.maximum(arrived - np.asarray(predictions.column("arrived").to_numpy(), np.float64), 0.0)
     y[delay > settings.max_delay.total_seconds()] = math.nan
-    delay[np.isnan(y)] = math.nan
     predicted = np.array([coded(text) for text in predictions.column("prediction").to_pylist()], np.float64)
+    y[np.isnan(predicted)] = math.nan
+    delay[np.isnan(y)] = math.nan
     return Joined(y, predicted, delay)
 
 

@@ -89,7 +89,7 @@ def run_pass(request: PassInput) -> PassResult:
     found = [verdict for length in request.watch.lengths for verdict in passing.at(length)]
     order = {name: i for i, name in enumerate(request.watch.monitoring.signals)}
     found.sort(key=lambda verdict: (verdict.window.end, verdict.scale, order[verdict.signal]))
-    return PassResult(tuple(found), tuple(passing.skipped))
+    return PassResult(tuple(found), tuple(passing.skipped()))
 
 
 class _Pass:
@@ -98,7 +98,7 @@ class _Pass:
     def __init__(self, request: PassInput) -> None:
         self.request, self.watch = request, request.watch
         self.rows = VersionRows(request.watch, request.predictions, request.labels, request.now)
-        self.skipped = self.rows.skipped()
+        self._waiting: dict[tuple[str, float], list[Window]] = {}
         self.stored = {
             (verdict.signal, verdict.scale, verdict.window.start): verdict
             for verdict in request.verdicts
@@ -139,18 +139,27 @@ class _Pass:
         if self.rows.count(window) == 0:
             return False
         if stored is None:
-            return self._is_mature(name, window)
+            return self._is_mature(name, length, window)
         labelled = self.rows.labelled(window)
         return labelled > stored.rows if stored.vote is None else labelled >= GROWTH * stored.rows
 
-    def _is_mature(self, name: str, window: Window) -> bool:
-        age, asked = self.rows.age(window), self.rows.maturity
-        if age < asked:
-            self.skipped.append(
-                f"{name} of the window {window.start:.0f} to {window.end:.0f}: its labels are {max(age, 0.0):.0f} s old, "
-                f"and {asked:.0f} s are waited for ({self.rows.labelled(window)} of {self.rows.count(window)} are there)"
-            )
-        return age >= asked
+    def _is_mature(self, name: str, length: float, window: Window) -> bool:
+        if self.rows.age(window) >= self.rows.maturity:
+            return True
+        self._waiting.setdefault((name, length), []).append(window)
+        return False
+
+    def skipped(self) -> list[str]:
+        """What was not judged, and why."""
+        return [*self.rows.skipped(), *(self._patience(*key, windows) for key, windows in self._waiting.items())]
+
+    def _patience(self, name: str, length: float, windows: list[Window]) -> str:
+        oldest = windows[0]
+        return (
+            f"{name}: {len(windows)} window(s) of {length:.0f} s wait for labels until they are "
+            f"{self.rows.maturity:.0f} s old; the oldest is {max(self.rows.age(oldest), 0.0):.0f} s old and has {self.rows.labelled(oldest)} of "
+            f"{self.rows.count(oldest)}"
+        )
 
     def _with_states(self, name: str, length: float, fresh: list[Verdict]) -> Iterator[Verdict]:
         """Votes become states; an earlier window that was scored again may change those of later ones."""

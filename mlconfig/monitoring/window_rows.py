@@ -125,7 +125,7 @@ class VersionRows:
         if rows == 0 or watch.metric_reference is None:
             return None
         y, predicted = self._joined.y[found], self._joined.predicted[found]
-        there = ~np.isnan(y) & ~np.isnan(predicted)
+        there = ~np.isnan(y)
         classes = watch.signature.task != "regression"
         kind: type[Any] = np.int64 if classes else np.float64
         return LabelEvidence(
