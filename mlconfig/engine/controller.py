@@ -14,6 +14,7 @@ from typing import Any
 
 import ray
 
+from mlconfig.engine.aliases import project_aliases
 from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.executors.on_ray import connect_cluster
 from mlconfig.engine.head.client import NAMESPACE
@@ -37,6 +38,7 @@ class Controller:
         self.workspace = workspace
         self.faults: dict[str, str] = {}
         self._running: dict[str, Any] = {}
+        self._shown: dict[str, int] = {}
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
         self._thread.start()
 
@@ -56,6 +58,7 @@ class Controller:
         try:
             with Store.open(self.workspace.state_uri) as store:
                 self._look_after_rollout(plan, store)
+                self._look_after_aliases(plan, store)
                 run_cycle(self.workspace, plan, store, time.time())
             self.faults.pop(plan.name, None)
         except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
@@ -81,6 +84,15 @@ class Controller:
             self._running[plan.name] = (
                 ray.remote(carry_rollout).options(num_cpus=cpus, max_retries=0).remote(self.workspace, plan, rollout.id)
             )
+
+    def _look_after_aliases(self, plan: Plan, store: Store) -> None:
+        """Have MLflow show what answers, in a process of its own, since MLflow is large."""
+        deploy = plan.find(DeployStep)
+        route = store.routes.current(deploy.endpoint) if deploy is not None else None
+        if route is None or self._shown.get(plan.name) == route.generation:
+            return
+        self._shown[plan.name] = route.generation
+        ray.remote(project_aliases).options(num_cpus=0, max_retries=2).remote(self.workspace, plan)
 
 
 def start_controller(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from mlconfig.engine.job import Job
 from mlconfig.engine.workspace import write_json
 from mlconfig.lifecycle.store import Store
-from mlconfig.records.version import VersionCard
+from mlconfig.records.version import MetricValue, VersionCard
 from mlconfig.vocabulary import FrozenDict
 
 
@@ -27,4 +27,11 @@ def add_metrics(job: Job, values: dict[str, dict[str, Any]]) -> None:
     card = VersionCard.model_validate(registered["card"])
     with Store.open(job.workspace.state_uri) as store:
         card = store.versions.get(card.name, card.version) or card
-    keep_card(job, card.model_copy(update={"metrics": FrozenDict(values)}))
+    from mlconfig.engine.jobs.register import open_tracker
+
+    metrics = FrozenDict({name: MetricValue.model_validate(value) for name, value in values.items()})
+    keep_card(job, card.model_copy(update={"metrics": metrics}))
+    tracker = open_tracker(job)
+    bounds = {f"{name}.{end}": value[end] for name, value in values.items() for end in ("low", "high")}
+    tracker.log_batch(registered["run_id"], metrics={name: value["value"] for name, value in values.items()} | bounds)
+    tracker.end_run(registered["run_id"])

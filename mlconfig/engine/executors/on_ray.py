@@ -1,7 +1,8 @@
 """Jobs on Ray: two workers an apply, so that heavy libraries are imported once each.
 
-The light worker takes no CPU of the schedule: it reads, steers the search (whose trials take the CPUs), and talks to
-MLflow. The heavy one has the CPUs and memory of ``model.resources``: it fits, packages and evaluates.
+The light worker takes no CPU of the schedule: it reads, steers the search (whose trials take the CPUs), talks to MLflow,
+which it imports while the other works, and asks the packaged model. The heavy one has the CPUs and memory of
+``model.resources``: it fits and packages.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mlconfig.errors import EngineError, MlconfigError
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import TrainStep
 
-LIGHT = frozenset({"read", "tune", "register"})
+LIGHT = frozenset({"read", "tune", "register", "evaluate", "gate"})
 """Kinds of steps that the light worker carries out."""
 
 
