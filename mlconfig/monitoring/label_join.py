@@ -45,7 +45,8 @@ def join_labels(predictions: pa.Table, labels: pa.Table, signature: Signature, s
             version counts, then the newest.
         signature: classes, task and key.
 
-    A label later than ``settings.max_delay``, or one that is no class of this version, is passed over; so is one whose answer is none.
+    A label later than ``settings.max_delay``, or one that is no class of this version, is passed over, as is one
+    whose answer is none.
     """
     import numpy as np
 

@@ -155,10 +155,10 @@ class _Pass:
 
     def _patience(self, name: str, length: float, windows: list[Window]) -> str:
         oldest = windows[0]
+        age, labelled = max(self.rows.age(oldest), 0.0), self.rows.labelled(oldest)
         return (
             f"{name}: {len(windows)} window(s) of {length:.0f} s wait for labels until they are "
-            f"{self.rows.maturity:.0f} s old; the oldest is {max(self.rows.age(oldest), 0.0):.0f} s old and has {self.rows.labelled(oldest)} of "
-            f"{self.rows.count(oldest)}"
+            f"{self.rows.maturity:.0f} s old; the oldest is {age:.0f} s old and has {labelled} of {self.rows.count(oldest)}"
         )
 
     def _with_states(self, name: str, length: float, fresh: list[Verdict]) -> Iterator[Verdict]:

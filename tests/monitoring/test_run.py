@@ -151,10 +151,9 @@ def test_late_labels_ripen(new_log, watch):
     watched_ = watch(labels={"maturity": "3h"})
     early = log.passed(watched_, 6)
     assert len(by_signal(early, "performance")) == 3
-    assert early.skipped == (
-        "performance: 3 window(s) of 3600 s wait for labels until they are 10800 s old; "
-        "the oldest is 7200 s old and has 600 of 600",
-    )
+    (skipped,) = early.skipped
+    assert skipped.startswith("performance: 3 window(s) of 3600 s wait for labels until they are 10800 s old")
+    assert skipped.endswith("the oldest is 7200 s old and has 600 of 600")
     late = log.passed(watched_, 9, early.verdicts)
     assert [verdict.window.start for verdict in by_signal(late, "performance")] == [BEGIN + h * HOUR for h in (3, 4, 5)]
     assert by_signal(late, "performance")[-1].state == "alert"
