@@ -64,4 +64,6 @@ def test_built_ins_keep_the_laws_of_their_kind(check):
 
 
 def test_every_kind_is_among_them():
-    assert {kind for kind in CONTRACTS if any(isinstance(plugin, CONTRACTS[kind]) for plugin in shipped())} == set(CONTRACTS)
+    assert {kind for kind in CONTRACTS if any(isinstance(plugin, CONTRACTS[kind]) for plugin in shipped())} == set(
+        CONTRACTS
+    )
