@@ -136,9 +136,23 @@ def test_one_hot_without_rare_levels_leaves_the_unknown_at_0_and_counts_missing_
     assert transformed("one_hot", train, rows).tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 1]]
 
 
+def test_one_hot_of_many_columns_and_levels_at_once():
+    """The same level stands for another thing in another column."""
+    rng = np.random.default_rng(4)
+    train = np.stack([rng.integers(0, 10 * 4**place, 3000).astype(str) for place in range(6)], axis=1).astype(object)
+    rows = np.concatenate([train[:500], np.asarray([["x", "0", "1", "2", "-1", "__null__"]], dtype=object)])
+    found = transformed("one_hot", train, rows, min_count=2)
+    assert found.shape[1] > 2000
+    assert ((found == 0) | (found == 1)).all()
+    assert (found[:500].sum(axis=1) == 6).all()
+
+
 def test_one_hot_of_nothing_but_rare_levels_is_one_column():
     train = column("a", "b", dtype=object)
     assert transformed("one_hot", train, column("a", "q", dtype=object), min_count=5).tolist() == [[1], [1]]
+    train = np.asarray([["a", "x"], ["b", "x"]], dtype=object)
+    rows = np.asarray([["a", "x"], ["q", "z"]], dtype=object)
+    assert transformed("one_hot", train, rows, min_count=2).tolist() == [[1, 1], [0, 1]]
 
 
 def test_ordinal_numbers_levels_and_never_seen_ones_are_minus_1():

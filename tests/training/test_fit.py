@@ -16,7 +16,7 @@ from mlconfig.sections.tuning import Tuning
 from mlconfig.training.fit import FitSettings, Rows, fit_pipeline
 from mlconfig.training.search import search
 from mlconfig.training.target import learn_target
-from mlconfig.training.trial import run_trial
+from mlconfig.training.trial import TrialResult, run_trial
 
 CATALOG = Catalog()
 MODELS = ["lightgbm", "random_forest", "hist_gradient_boosting", "logistic_regression", "ridge"]
@@ -102,8 +102,8 @@ def test_a_class_without_training_rows_is_refused():
     few = Rows(take_rows(train.feeds, train.y != 2), train.y[train.y != 2])
     with pytest.raises(TrainingError, match=r"no training row has the label 2\n  hint: split the rows differently"):
         fit_pipeline(preprocessor(), plugin("model", "lightgbm"), few, held, settings)
+    none = Rows(take_rows(train.feeds, slice(0, 0)), train.y[:0])
     with pytest.raises(TrainingError, match="there are no rows to train on"):
-        none = Rows(take_rows(train.feeds, slice(0, 0)), train.y[:0])
         fit_pipeline(preprocessor(), plugin("model", "lightgbm"), none, held, settings)
 
 
@@ -159,8 +159,6 @@ def test_a_search_ends_with_its_trials_and_with_its_time():
 
 
 def test_a_search_without_a_good_trial_says_why():
-    from mlconfig.training.trial import TrialResult
-
     tuning = Tuning.model_validate({"space": {"model.params.alpha": {"choice": [1.0]}}})
     failed = lambda _: TrialResult(float("nan"), reason="no luck")  # noqa: E731
     with pytest.raises(TrainingError, match="tuning: none of 1 trials succeeded; the last: no luck"):
