@@ -171,7 +171,7 @@ def _checked(cls: Any, kind: str, name: str, owner: str) -> type[Plugin]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    name = f"mlconfig_project_plugins.{file_digest(path)[:16]}.{path.stem}"
+    name = f"mlconfig_project_plugin_{file_digest(path)[:16]}_{path.stem}"  # no dots: pickle imports parents
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
