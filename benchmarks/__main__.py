@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from benchmarks.report import machine, section, table, write
+from benchmarks.report import busy, section, table, write
 
 NAMES = ("drift", "startup", "serving")
 
@@ -19,7 +19,7 @@ def main(names: list[str]) -> int:
     code = 0
     for name in names or NAMES:
         print(f"{name} …", flush=True)
-        module, before = import_module(f"benchmarks.{name}"), machine()
+        module, before = import_module(f"benchmarks.{name}"), busy()
         try:
             rows = module.run()
         except RuntimeError as error:
@@ -27,7 +27,7 @@ def main(names: list[str]) -> int:
             code = 2
             continue
         print(table(rows), flush=True)
-        write(name, section(name, module.__doc__ or "", rows, before))
+        write(name, section(name, module.__doc__ or "", rows, (before, busy())))
     return code
 
 

@@ -47,12 +47,16 @@ def median(values: Iterable[float]) -> float:
 
 
 def machine() -> str:
-    """The processor, cores, memory, system and load, in one line."""
+    """The processor, cores, memory and system, in one line."""
     words = [_processor(), f"{os.cpu_count()} cores"]
     if hasattr(os, "sysconf"):
         words.append(f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB")
-    words.append(f"{platform.system()} {platform.release()}")
-    return ", ".join([*words, f"load before it {os.getloadavg()[0]:.1f}"])
+    return ", ".join([*words, f"{platform.system()} {platform.release()}"])
+
+
+def busy() -> float:
+    """Processes that ran or wanted to, over the last minute; more than the cores means that figures are too low."""
+    return os.getloadavg()[0]
 
 
 def _processor() -> str:
@@ -92,12 +96,13 @@ def shown(figure: float | str) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.3g}"
 
 
-def section(name: str, prose: str, rows: list[Row], before: str) -> str:
+def section(name: str, prose: str, rows: list[Row], load: tuple[float, float]) -> str:
     """One benchmark's part of the page."""
     facts = [
         f"- command: `python -m benchmarks {name}`",
         f"- date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        f"- machine: {before}",
+        f"- machine: {machine()}",
+        f"- load average: {load[0]:.1f} before, {load[1]:.1f} after",
         f"- versions: {versions()}",
     ]
     return f"## {name}\n\n{prose.strip()}\n\n" + "\n".join(facts) + f"\n\n{table(rows)}\n"
