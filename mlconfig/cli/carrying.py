@@ -6,12 +6,15 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
+
+from mlconfig.cli.tables import console as make_console
 
 if TYPE_CHECKING:
     from mlconfig.engine.report import ApplyReport, StepEvent
@@ -40,7 +43,7 @@ class StepList:
             spent = time.monotonic() - seconds if running else seconds
             told = "" if state in ("waiting", "kept") else f"{spent:5.1f} s"
             style = "dim" if state in ("waiting", "kept") else ""
-            table.add_row(mark, name, told, note, style=style)
+            table.add_row(mark, name, told, escape(note), style=style)
         return table
 
 
@@ -50,7 +53,7 @@ def carry_out(plan: Plan, project: Path, *, output: str, until: str | None = Non
 
     if output == "json":
         return apply_plan(plan, project, until=until)
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     console.print(f"[bold]{plan.name}[/]  plan {plan.digest[:12]}")
     if not console.is_terminal:
         return apply_plan(plan, project, progress=_line_printer(console), until=until)
@@ -63,18 +66,22 @@ def _line_printer(console: Console):  # type: ignore[no-untyped-def]  # noqa: AN
     def print_event(event: StepEvent) -> None:
         if event.state != "started":
             told = "" if event.state == "kept" else f"{event.seconds:6.1f} s"
-            console.print(f" {MARKS[event.state]} {event.step:<9} {told:>8}  {event.note}")
+            console.print(f" {MARKS[event.state]} {event.step:<9} {told:>8}  {escape(event.note)}")
 
     return print_event
+
+
+def report_tree(report: ApplyReport) -> dict[str, Any]:
+    """A report as a JSON tree."""
+    return asdict(report) | {"gate": report.gate.model_dump(mode="json") if report.gate is not None else None}
 
 
 def print_report(report: ApplyReport, recipe: Path, *, output: str) -> None:
     """What came out, and where to look next."""
     if output == "json":
-        tree = asdict(report) | {"gate": report.gate.model_dump(mode="json") if report.gate is not None else None}
-        print(json.dumps(tree, indent=2, ensure_ascii=False))
+        print(json.dumps(report_tree(report), indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     if report.refused and report.gate is not None:
         console.print("\n[yellow]The gates refused this candidate; what was live stays live.[/]")
         for result in report.gate.results:

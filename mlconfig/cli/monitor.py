@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mlconfig.cli.options import output_option, recipe_arguments
+from mlconfig.cli.tables import console, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mlconfig.engine.cycle import CycleReport
     from mlconfig.records.verdict import Verdict
 
@@ -45,27 +48,21 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
 
 
 def _print(report: CycleReport, latest: tuple[Verdict, ...]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     if not latest:
-        console.print("No window is complete yet.")
+        out.print("No window is complete yet.")
     else:
-        console.print(f"{len(report.verdicts)} new or changed verdict(s); the newest of each signal:\n")
-        console.print(verdict_table(latest))
+        out.print(f"{len(report.verdicts)} new or changed verdict(s); the newest of each signal:\n")
+        out.print(verdict_table(latest))
     for skipped in report.skipped:
-        console.print(f"  {skipped}", markup=False, style="dim")
+        out.print(f"  {skipped}", markup=False, style="dim")
     if report.decision is not None:
-        console.print(f"\nretraining: {report.decision.reason}", markup=False)
+        out.print(f"\nretraining: {report.decision.reason}", markup=False)
 
 
-def verdict_table(verdicts: tuple[Verdict, ...]) -> object:
+def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
     """Verdicts as a table, coloured by state."""
-    from rich.table import Table
-
     from mlconfig.monitoring.table import COLUMNS, table_rows
 
-    table = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False)
-    for verdict, row in zip(verdicts, table_rows(verdicts), strict=True):
-        table.add_row(*row, style=STYLE[verdict.state])
-    return table
+    styles = (STYLE[verdict.state] for verdict in verdicts)
+    return table(COLUMNS, zip(table_rows(verdicts), styles, strict=True))

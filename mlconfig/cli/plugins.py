@@ -7,6 +7,7 @@ import json
 import click
 
 from mlconfig.cli.options import output_option
+from mlconfig.cli.tables import console, table
 
 
 @click.group("plugins")
@@ -28,10 +29,5 @@ def list_plugins(kind: str | None, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([vars(listing) for listing in listings], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("kind", "name", "package", "class", box=None, header_style="bold", pad_edge=False)
-    for listing in listings:
-        table.add_row(listing.kind, listing.name, listing.distribution, listing.target)
-    Console(soft_wrap=True).print(table)
+    rows = (((listing.kind, listing.name, listing.distribution, listing.target), "") for listing in listings)
+    console().print(table(("kind", "name", "package", "class"), rows))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mlconfig.cli.options import load, output_option, recipe_arguments
+from mlconfig.cli.tables import console, table
 
 
 @click.command("show")
@@ -22,15 +23,8 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> None:
         ]
         click.echo(json.dumps({"recipe": loaded.effective(), "origins": rows}, indent=2, ensure_ascii=False))
         return
-    _print_table(loaded.values_with_origins())
-
-
-def _print_table(rows: object) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("key", "value", "from", box=None, header_style="bold", pad_edge=False)
-    for path, value, origin in rows:  # type: ignore[attr-defined]
-        style = "dim" if origin == "default" else ""
-        table.add_row(path, json.dumps(value, ensure_ascii=False), origin, style=style)
-    Console(soft_wrap=True).print(table)
+    lines = (
+        ((path, json.dumps(value, ensure_ascii=False), origin), "dim" if origin == "default" else "")
+        for path, value, origin in loaded.values_with_origins()
+    )
+    console().print(table(("key", "value", "from"), lines))

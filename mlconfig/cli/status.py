@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlconfig.cli.options import output_option, recipe_arguments
+from mlconfig.cli.tables import console as make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,9 +31,7 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> None:
     if output == "json":
         click.echo(json.dumps(_tree(status), indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     _print_live(console, status)
     _print_history(console, status)
 
@@ -47,12 +46,15 @@ def _tree(status: Status) -> dict[str, Any]:
 
 
 def _print_live(console: Console, status: Status) -> None:
+    from rich.markup import escape
+
     if status.serving is not None:
         console.print(f"[bold]{status.name}[/]  {status.url}/v1/{status.endpoint}/predict  [green]answers[/]")
     else:
-        console.print(f"[bold]{status.name}[/]  [yellow]does not answer[/]: {status.problem}")
+        console.print(f"[bold]{status.name}[/]  [yellow]does not answer[/]: {escape(status.problem)}")
     if status.route is None:
-        console.print("  no version was promoted yet")
+        registered = ", ".join(card.version for card in status.versions)
+        console.print("  no version was promoted yet" + (f"; registered: {registered}" if registered else ""))
         return
     route = status.route
     console.print(
@@ -70,6 +72,8 @@ def _print_live(console: Console, status: Status) -> None:
 
 
 def _print_history(console: Console, status: Status) -> None:
+    from rich.markup import escape
+
     if status.rollouts:
         console.print("\nrollouts", style="bold")
     for rollout, why in status.rollouts:
@@ -83,7 +87,7 @@ def _print_history(console: Console, status: Status) -> None:
         console.print("\nsignals", style="bold")
         console.print(verdict_table(status.verdicts))
     for alert in status.alerts:
-        console.print(f"[red]alert[/] {alert.what}")
+        console.print(f"[red]alert[/] {escape(alert.what)}")
 
 
 def _time(moment: float) -> str:

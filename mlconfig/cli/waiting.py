@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from mlconfig.cli.tables import console as make_console
 
 if TYPE_CHECKING:
     from mlconfig.engine.workspace import Workspace
@@ -20,7 +20,8 @@ def follow(workspace: Workspace, rollout: Rollout, *, output: str) -> int:
     from mlconfig.lifecycle.states import TERMINAL, State
     from mlconfig.lifecycle.store import Store
 
-    console = Console(highlight=False, soft_wrap=True, quiet=output == "json")
+    console = make_console()
+    console.quiet = output == "json"
     console.print(f"rollout {rollout.id}: {rollout.reason}", markup=False)
     seen = ""
     with Store.open(workspace.state_uri) as store:
