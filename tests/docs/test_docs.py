@@ -1,6 +1,7 @@
 """What README and docs say of the code is so: paths, names, recipes, verbs, links, and the pages that are generated."""
 
 import ast
+import importlib
 import importlib.util
 import re
 import tomllib
@@ -141,6 +142,15 @@ def test_the_first_recipe_is_about_ten_lines():
     place, body = snippets()[0]
     assert place.startswith("README.md")
     assert len(body.splitlines()) <= 12
+
+
+@pytest.mark.parametrize(("place", "body"), fences("python"), ids=[place for place, _ in fences("python")])
+def test_python_imports_what_there_is(place, body):
+    imports = [node for node in ast.walk(ast.parse(body)) if isinstance(node, ast.ImportFrom)]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(node.module)
+        assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
 def test_the_readmes_plugin_trains_and_is_exported(tmp_path):
