@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -22,6 +22,11 @@ METRIC_OF_TASK: dict[Task, str] = {"binary": "roc_auc", "multiclass": "accuracy"
 
 PROPERTIES = frozenset({"size", "latency_p99"})
 """Gates on the package itself, which no metric plugin measures."""
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words in their order of spelling, as a message lists them."""
+    return ", ".join(sorted(words))
 
 
 class Bench:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from mlconfig.plan.step import Target
+from mlconfig.sections import Dimension
 from mlconfig.vocabulary import FrozenDict
 
 SECTIONS = {("model",): ("model",), ("features",): ("features",), ("data", "split"): ("split",)}
@@ -24,3 +26,8 @@ def targets(paths: Iterable[str]) -> FrozenDict[Target]:
     """The targets of all searched paths; they were checked before."""
     found = {path: target_of(path) for path in paths}
     return FrozenDict({path: target for path, target in found.items() if target is not None})
+
+
+def probes(dimension: Dimension) -> tuple[Any, ...]:
+    """The values that stand for a dimension: both ends of its range, or all of its choices."""
+    return tuple(dimension.int_ or dimension.float_ or dimension.choice or ())
