@@ -32,6 +32,7 @@ class OnnxExporter(Exporter):
         try:
             model = convert_sklearn(
                 pipeline,
+                name="mlconfig",  # else a random one, and the same model would be other bytes each time
                 initial_types=_inputs(packed, precision),
                 target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
                 options={"zipmap": False} if _is_foreign_classifier(pipeline) else None,

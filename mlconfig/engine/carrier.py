@@ -12,6 +12,7 @@ from mlconfig.engine.report import Progress, StepEvent
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import PackageStep
 
 
 def files_stand(job: Job, output: Output) -> bool:
@@ -33,6 +34,7 @@ class Carrier:
     def __init__(self, job: Job, store: Store, executor: Executor, progress: Progress) -> None:
         self.job, self.store, self.executor, self.progress = job, store, executor, progress
         self.events: list[StepEvent] = []
+        self._again: set[str] = set()
 
     def kept(self, step: BaseStep) -> Output | None:
         """What the step returned when it was carried out before, under the same run key."""
@@ -43,9 +45,11 @@ class Carrier:
         """The step's output: kept when it was carried out before and still ``stands``, else made now."""
         if step.id in self.job.outputs:
             return dict(self.job.outputs[step.id])
-        output = self.kept(step) if stands else None
+        output = self.kept(step) if stands and step.id not in self._again else None
         if output is None:
             return self._make(step)
+        if isinstance(step, PackageStep) and not files_stand(self.job, output):
+            return self._make_version_again(step, output)
         self._tell(StepEvent(step.id, "kept", note=str(output.get("note", ""))))
         self.job = self.job.after(step, output)
         return output
@@ -68,6 +72,14 @@ class Carrier:
             StepEvent(step.id, "refused" if output.get("refused") else "done", seconds, str(output.get("note", "")))
         )
         return output
+
+    def _make_version_again(self, package: PackageStep, before: Output) -> Output:
+        """A version's folder that pruning, or a person, removed; later steps keep their papers in it, so they run too."""
+        after = self._make(package)
+        same = after["sha256"] == before["sha256"]
+        later = [step for step in self.job.plan.steps if package.id in step.inputs]
+        self._again |= {step.id for step in later if not same or step.kind in ("register", "evaluate")}
+        return after
 
     def _restore(self, name: str) -> None:
         """Make a step again whose files somebody removed, because another needs them now."""

@@ -10,6 +10,7 @@ from mlconfig.contracts.trigger import TriggerView
 from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.retrain import record_request
+from mlconfig.engine.secrecy import hidden
 from mlconfig.engine.tenure import tenure
 from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.errors import EngineError
@@ -122,7 +123,8 @@ def _tell(tools: Toolbox, monitor: MonitorStep, store: Store, alerts: Sequence[A
             try:
                 instance.send(alert)
             except Exception as error:  # noqa: BLE001 — whatever a sink raises, the watch goes on
-                logger.warning("the sink `%s` did not take an alert: %s", name, error)
+                said = hidden(str(error), tools.workspace, tools.plan)
+                logger.warning("the sink `%s` did not take an alert: %s", name, said)
             else:
                 store.alerts.mark(alert, name)
 

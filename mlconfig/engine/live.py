@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
+from mlconfig.engine.secrecy import hiding
 from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
@@ -40,7 +41,8 @@ def has_state(workspace: Workspace) -> bool:
 def fingerprint(workspace: Workspace, plan: Plan) -> str:
     """The source's fingerprint now. Raises ``DataError`` when it cannot be made."""
     source = plan.step(ReadStep).source
-    return str(Toolbox(workspace, plan).create("source", source.name, source.params).fingerprint())
+    with hiding(workspace, plan):
+        return str(Toolbox(workspace, plan).create("source", source.name, source.params).fingerprint())
 
 
 def endpoint_stands(workspace: Workspace, endpoint: str) -> bool:

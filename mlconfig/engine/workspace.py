@@ -18,7 +18,7 @@ from mlconfig.plan.plan import Plan
 from mlconfig.plan.step import BaseStep, PluginPin
 from mlconfig.sections import Engine
 
-_SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
+SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 _URI = re.compile(r"^[a-z][a-z0-9+.-]+://")
 
 
@@ -78,7 +78,7 @@ class Workspace:
 
     def secret(self, text: str) -> str:
         """A text with its ``${secret:NAME}`` markers resolved. Raises ``EngineError`` naming the secret, never its value."""
-        return _SECRET.sub(lambda match: self._secret(match[1]), text)
+        return SECRET.sub(lambda match: self._secret(match[1]), text)
 
     def _secret(self, name: str) -> str:
         folder = self.engine.secrets

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Protocol
 
 from mlconfig.engine.job import Job, Output
+from mlconfig.engine.secrecy import hiding
 
 
 class Executor(Protocol):
@@ -19,7 +20,8 @@ class Executor(Protocol):
 
 
 def run_job(kind: str, job: Job) -> Output:
-    """Carry a job out in this process."""
-    output = import_module(f"mlconfig.engine.jobs.{kind}").run(job)
+    """Carry a job out in this process. Its errors hold no secrets."""
+    with hiding(job.workspace, job.plan):
+        output = import_module(f"mlconfig.engine.jobs.{kind}").run(job)
     assert isinstance(output, dict)
     return output

@@ -10,7 +10,7 @@ from mlconfig.engine.carrier import told
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.pruning import prune_versions
 from mlconfig.engine.tracking.git import git_commit
-from mlconfig.engine.tracking.registry import register, set_alias
+from mlconfig.engine.tracking.registry import find_version, register, run_of, set_alias
 from mlconfig.engine.tracking.tracker import Tracker, Trial
 from mlconfig.engine.versions import keep_card
 from mlconfig.plan.steps import ReadStep, RegisterStep
@@ -23,14 +23,16 @@ def run(job: Job) -> Output:
     step = job.plan.step(RegisterStep)
     tracker = open_tracker(job)
     card = _card(job, step)
-    run_id = _log_run(job, step, tracker, card)
+    effect_key = f"{job.run_key(step)}:{card.artifact_sha256[:16]}"
+    known = find_version(tracker, step.name, effect_key)
+    run_id = run_of(tracker, step.name, known) if known is not None else _log_run(job, step, tracker, card)
     folder = job.workspace.storage / card.folder
     version = register(
         tracker,
         step.name,
         folder,
         run_id=run_id,
-        effect_key=job.run_key(step),
+        effect_key=effect_key,
         sha256=card.artifact_sha256,
         tags=_tags(card, step),
         description=step.description,

@@ -20,10 +20,16 @@ LOADER = "mlconfig.engine.tracking.pyfunc"
 
 
 def find_version(tracker: Tracker, name: str, effect_key: str) -> str | None:
-    """The version that an earlier attempt at this effect made."""
+    """The version that an earlier attempt at this effect made, unless its artifacts were pruned since."""
     with told(tracker.uri):
         found = tracker.client.search_model_versions(f"name = '{name}' and tags.`{EFFECT}` = '{effect_key}'")
-    return str(found[0].version) if found else None
+    return next((str(one.version) for one in found if PRUNED not in one.tags), None)
+
+
+def run_of(tracker: Tracker, name: str, version: str) -> str:
+    """The run that made a version."""
+    with told(tracker.uri):
+        return str(tracker.client.get_model_version(name, version).run_id)
 
 
 def register(
