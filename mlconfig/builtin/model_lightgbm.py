@@ -50,4 +50,12 @@ class LightGbm(Model):
         if fit.X_validation is None or fit.early_stopping_rounds is None:
             return estimator.fit(fit.X, fit.y)
         stop = lightgbm.early_stopping(fit.early_stopping_rounds, verbose=False)
-        return estimator.fit(fit.X, fit.y, eval_set=[(fit.X_validation, fit.y_validation)], callbacks=[stop])
+        held = _held(lightgbm.__version__, fit)
+        return estimator.fit(fit.X, fit.y, callbacks=[stop], **held)
+
+
+def _held(version: str, fit: Fit) -> dict[str, Any]:
+    """The validation rows under the names that this LightGBM takes; 4.7 deprecates the older one with a warning a fit."""
+    if tuple(int(part) for part in version.split(".")[:2]) >= (4, 7):
+        return {"eval_X": fit.X_validation, "eval_y": fit.y_validation}
+    return {"eval_set": [(fit.X_validation, fit.y_validation)]}

@@ -13,6 +13,8 @@ from mlconfig.records.verdict import Verdict
 from mlconfig.vocabulary import Frozen, OneOrMore
 
 RANK = {"suspect": 1, "alert": 2, "lasting": 3}
+TOLD = 3
+"""So many findings are named in a reason; the verdict holds all."""
 Reached = Literal["suspect", "alert", "lasting"]
 
 
@@ -40,5 +42,8 @@ def reached(verdicts: Sequence[Verdict], signals: Sequence[str], at: Reached) ->
         return None
     worst = max(found, key=lambda verdict: (RANK[verdict.state], verdict.window.end))
     since = f" since {datetime.fromtimestamp(worst.since, UTC):%Y-%m-%d %H:%M} UTC" if worst.since is not None else ""
-    details = "; ".join(finding.message for finding in worst.findings if finding.is_drift and finding.message)
+    drifted = [finding for finding in worst.findings if finding.is_drift and finding.message]
+    drifted.sort(key=lambda finding: finding.drift_score / max(abs(finding.threshold), 1e-12), reverse=True)
+    details = "; ".join(finding.message for finding in drifted[:TOLD])
+    details += f"; and {len(drifted) - TOLD} more" if len(drifted) > TOLD else ""
     return f"{worst.signal} is {worst.state}{since}{': ' if details else ''}{details}"

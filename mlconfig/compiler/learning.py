@@ -37,6 +37,7 @@ def tune_step(bench: Bench) -> TuneStep | None:
         features=recipe.features,
         model=recipe.model,
         split=recipe.data.split,
+        precision=recipe.packaging.precision,
         random_state=recipe.random_state,
         tuning=recipe.tuning,
         metric=bench.metric,
@@ -55,6 +56,7 @@ def train_step(bench: Bench) -> TrainStep:
         features=recipe.features,
         model=recipe.model,
         split=recipe.data.split,
+        precision=recipe.packaging.precision,
         random_state=recipe.random_state,
         metric=bench.metric,
     )

@@ -17,6 +17,8 @@ from mlconfig.records.dataset import DatasetCard, ResolvedFeatures
 from mlconfig.records.route import RouteVersion
 from mlconfig.records.signature import Signature
 from mlconfig.records.version import VersionCard
+from mlconfig.sections import ColumnFeatures, Features
+from mlconfig.vocabulary import FrozenDict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,3 +110,14 @@ def card_of(store: Store, name: str, version: str | None) -> VersionCard | None:
     """The card of a version; null asks for the newest."""
     cards = store.versions.all(name)
     return next((card for card in cards if version in (None, card.version)), None)
+
+
+def frozen_features(resolved: ResolvedFeatures) -> Features:
+    """A version's features as a recipe would spell them out: what was worked out at first stays so in every retrain."""
+    columns = {
+        column.name: ColumnFeatures(
+            kind=column.kind, transforms=FrozenDict({each.name: each.params for each in column.transforms})
+        )
+        for column in resolved.columns
+    }
+    return Features(include=tuple(columns), columns=FrozenDict(columns))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -37,14 +38,19 @@ class Controller:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.faults: dict[str, str] = {}
+        self.turns: Counter[str] = Counter()
         self._running: dict[str, Any] = {}
         self._shown: dict[str, int] = {}
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
         self._thread.start()
 
     def problems(self) -> dict[str, str]:
-        """What went wrong in the last tick, by recipe."""
+        """What went wrong in the last turn, by recipe."""
         return dict(self.faults)
+
+    def turn(self, name: str) -> int:
+        """How many turns a recipe had; two more mean that all that was there at the first look was acted upon."""
+        return self.turns[name]
 
     def _tick_for_ever(self) -> None:
         while True:
@@ -65,6 +71,7 @@ class Controller:
             if self.faults.get(plan.name) != str(error):
                 logger.warning("%s: %s", plan.name, error)
             self.faults[plan.name] = str(error)
+        self.turns[plan.name] += 1
 
     def _look_after_rollout(self, plan: Plan, store: Store) -> None:
         """Carry a requested retrain out on a worker of its own; one whose worker died is taken up again."""
@@ -102,7 +109,12 @@ def start_controller(workspace: Workspace) -> None:
     ray.get(actor.problems.remote())
 
 
+def find_controller() -> Any:
+    """The handle of the connected cluster's controller. Raises ``ValueError`` when none runs."""
+    return ray.get_actor(NAME, namespace=NAMESPACE)
+
+
 def stop_controller(workspace: Workspace) -> None:
     """End the controller of a given cluster. Raises ``ValueError`` when none runs."""
     connect_cluster(workspace)
-    ray.kill(ray.get_actor(NAME, namespace=NAMESPACE))
+    ray.kill(find_controller())

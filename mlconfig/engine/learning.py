@@ -16,9 +16,9 @@ from mlconfig.engine.workspace import Toolbox
 from mlconfig.features.pipeline import build_preprocessor
 from mlconfig.features.resolve import resolve_features
 from mlconfig.plan.bind import put
-from mlconfig.plan.steps import LearningStep, PackageStep, ReadStep, TrainStep, TuneStep
+from mlconfig.plan.steps import LearningStep, ReadStep, TrainStep, TuneStep
 from mlconfig.records.dataset import DataSchema, DatasetCard, FeatureTransform, ResolvedFeatures
-from mlconfig.records.packing import Feeds, Packing, Precision, pack_table, take_rows
+from mlconfig.records.packing import Feeds, Packing, pack_table, take_rows
 from mlconfig.training.fit import FitSettings, Rows
 from mlconfig.training.target import Target, learn_target
 from mlconfig.training.trial import TrialResult, run_trial
@@ -52,7 +52,6 @@ class Study:
     read: ReadStep
     table: pa.Table
     schema: DataSchema
-    precision: Precision
     _prepared: dict[str, Prepared] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -61,12 +60,11 @@ class Study:
         read = job.plan.step(ReadStep)
         folder = job.folder(read)
         card = DatasetCard.model_validate_json((folder / "dataset.json").read_bytes())
-        precision = job.plan.step(PackageStep).packaging.precision
-        return cls(job.toolbox, read, read_table_file(folder / "table.arrow"), card.table_schema, precision)
+        return cls(job.toolbox, read, read_table_file(folder / "table.arrow"), card.table_schema)
 
     def prepare(self, step: LearningStep) -> Prepared:
         """The rows as a step's features and split make them; kept, since most trials share them."""
-        key = canonical(step.features) + canonical(step.split)
+        key = canonical(step.features) + canonical(step.split) + step.precision
         if key not in self._prepared:
             self._prepared[key] = self._prepare(step)
         return self._prepared[key]
@@ -98,18 +96,19 @@ class Study:
             random_state=step.random_state,
             task=step.task,
         )
-        feeds = pack_table(self.table, packing, read.time_zone, self.precision)
+        feeds = pack_table(self.table, packing, read.time_zone, step.precision)
         return Prepared(features, packing, target, parts, feeds, target.encode(self.table.column(read.target)))
 
     def _tags_of(self, name: str) -> TransformTags:
         return cast("TransformTags", self.toolbox.catalog.load("transform", name).tags)
 
-    def _transform(self, transform: FeatureTransform) -> Transform:
+    def transform(self, transform: FeatureTransform) -> Transform:
+        """A transform plugin's instance."""
         return cast("Transform", self.toolbox.create("transform", transform.name, transform.params))
 
     def preprocessor(self, prepared: Prepared) -> Any:
         """An unfitted preprocessor."""
-        return build_preprocessor(prepared.features, self._transform)
+        return build_preprocessor(prepared.features, self.transform)
 
     def model(self, step: LearningStep) -> Model:
         """The model plugin's instance."""

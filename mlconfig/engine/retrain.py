@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from mlconfig.engine.carrier import Carrier
-from mlconfig.engine.champion import Champion, champion_of
+from mlconfig.engine.champion import Champion, champion_of, frozen_features
 from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job, Retrain
 from mlconfig.engine.passage import drive, refuse_if_busy
@@ -60,7 +60,8 @@ def carry_rollout(workspace: Workspace, plan: Plan, rollout_id: str, progress: P
 
 
 def _job(workspace: Workspace, plan: Plan, rollout: Rollout, champion: Champion) -> Job:
-    """The live plan with the champion's searched values; its content is this one rollout's."""
+    """The live plan with the champion's features and searched values; its content is this one rollout's."""
     drift_since = rollout.request.get("drift_since")
     retrain = Retrain(rollout.reason, float(rollout.request["now"]), champion.route.version, drift_since)
-    return Job(workspace, plan.bind(champion.tuned), content=f"rollout:{rollout.id}", retrain=retrain)
+    frozen = plan.bind(champion.tuned).with_features(frozen_features(champion.features))
+    return Job(workspace, frozen, content=f"rollout:{rollout.id}", retrain=retrain)

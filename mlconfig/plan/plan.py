@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError, model_validator
 from mlconfig.errors import PlanError
 from mlconfig.plan.bind import put
 from mlconfig.plan.step import BaseStep
-from mlconfig.plan.steps import Step, TuneStep
-from mlconfig.sections import Engine, Period
+from mlconfig.plan.steps import LearningStep, Step, TuneStep
+from mlconfig.sections import Engine, Features, Period
 from mlconfig.vocabulary import Frozen, FrozenDict, Task, Tuple
 
 S = TypeVar("S", bound=BaseStep)
@@ -86,6 +86,14 @@ class Plan(Frozen):
     def over(self, period: Period) -> Plan:
         """The plan on another stretch of event time. Pure."""
         return self._with(tuple(s.model_copy(update={"period": period}) if s.kind == "read" else s for s in self.steps))
+
+    def with_features(self, features: Features) -> Plan:
+        """The plan with other features. Pure."""
+        steps = (
+            step.model_copy(update={"features": features}) if isinstance(step, LearningStep) else step
+            for step in self.steps
+        )
+        return self._with(tuple(steps))
 
     def with_base(self, based_on: str | None) -> Plan:
         """The plan with the digest of what was live when it was shown."""

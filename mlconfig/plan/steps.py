@@ -48,12 +48,13 @@ class ReadStep(BaseStep):
 
 
 class LearningStep(BaseStep):
-    """What tuning and training have in common."""
+    """What tuning and training have in common. ``precision`` is the packaged model's: training reckons in the same."""
 
     task: Task
     features: Features
     model: Model
     split: Split
+    precision: Literal["float32", "float64"] = "float32"
     random_state: int = 0
 
 

@@ -63,6 +63,15 @@ def run(job: Job) -> Output:
     )
 
 
+def _register_converters(study: Study, step: TrainStep) -> None:
+    """Plugins of others may bring converters of their own."""
+    study.model(step).register_onnx()
+    for transform in {
+        each.name: each for column in study.latest.features.columns for each in column.transforms
+    }.values():
+        study.transform(transform).register_onnx()
+
+
 def _prove(
     fitted: Fitted, packaged: PackagedModel, model: bytes, study: Study, step: PackageStep, holdout: Any
 ) -> ParityReport:
