@@ -42,6 +42,8 @@ def with_defaults_list(schema: dict[str, Any]) -> dict[str, Any]:
 
     A file that names groups may leave to them what a recipe must say.
     """
+    below = {name: _demands(section, schema["$defs"]) for name, section in schema["properties"].items()}
+    asked = {name: {"if": {"type": "object"}, "then": {"required": keys}} for name, keys in below.items() if keys}
     entry = {"anyOf": [_WORD, {"type": "object", "minProperties": 1, "maxProperties": 1}]}
     listed = {"type": "array", "items": entry, "description": "The groups this file builds on, in order."}
     required = schema.pop("required", [])
@@ -50,5 +52,14 @@ def with_defaults_list(schema: dict[str, Any]) -> dict[str, Any]:
         **schema,
         "properties": {"defaults": listed, **schema["properties"]},
         "if": {"not": {"required": ["defaults"]}},
-        "then": {"required": required},
+        "then": {"required": required, "properties": asked},
     }
+
+
+def _demands(section: Any, models: dict[str, Any]) -> list[str]:
+    """Take away, and give back, the keys that a section's own model requires, however deep in alternatives it stands."""
+    if isinstance(section, list):
+        return [key for part in section for key in _demands(part, models)]
+    if "$ref" in section:
+        return list(models[section["$ref"].rpartition("/")[2]].pop("required", []))
+    return _demands(section.get("anyOf", []), models)
