@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mlconfig.compiler.bench import Bench
-from mlconfig.compiler.space import targets
+from mlconfig.compiler.space import targets, tried
 from mlconfig.plan.step import PluginPin
 from mlconfig.plan.steps import ReadStep, TrainStep, TuneStep
+from mlconfig.sections import Features
 
 
 def read_step(bench: Bench) -> ReadStep:
@@ -47,11 +50,15 @@ def tune_step(bench: Bench) -> TuneStep | None:
 
 def train_step(bench: Bench) -> TrainStep:
     """Fit with the best values."""
+    return bare_train_step(bench).model_copy(update={"plugins": _learning_pins(bench)})
+
+
+def bare_train_step(bench: Bench) -> TrainStep:
+    """The step without its plugins, in which searched values can be tried before it is known that they fit."""
     recipe = bench.recipe
     return TrainStep(
         id="train",
         inputs=("read", "tune"),
-        plugins=_learning_pins(bench),
         task=recipe.task,
         features=recipe.features,
         model=recipe.model,
@@ -63,8 +70,17 @@ def train_step(bench: Bench) -> TrainStep:
 
 
 def _learning_pins(bench: Bench) -> tuple[PluginPin, ...]:
-    features = bench.recipe.features
+    """Model, transforms and metric: those that the recipe names, and those that only a searched value names."""
+    steps = tuple(tried(bare_train_step(bench), bench.recipe.tuning.space))
+    models = dict.fromkeys(step.model.name for step in steps)
+    transforms = dict.fromkeys(name for step in steps for name in _transforms(step.features))
+    return (
+        *(bench.pin("model", name) for name in models),
+        *(bench.pin("transform", name) for name in transforms),
+        bench.pin("metric", bench.metric),
+    )
+
+
+def _transforms(features: Features) -> Iterator[str]:
     chains = [*features.kinds.values(), *(c.transforms for c in features.columns.values() if c.transforms is not None)]
-    transforms = dict.fromkeys(name for chain in chains for name in chain)
-    pins = [bench.pin("transform", name) for name in transforms]
-    return (bench.pin("model", bench.recipe.model.name), *pins, bench.pin("metric", bench.metric))
+    return (name for chain in chains for name in chain)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from mlconfig.plan.bind import put
 from mlconfig.plan.step import Target
+from mlconfig.plan.steps import TrainStep
 from mlconfig.sections import Dimension
 from mlconfig.vocabulary import FrozenDict
 
@@ -31,3 +33,12 @@ def targets(paths: Iterable[str]) -> FrozenDict[Target]:
 def probes(dimension: Dimension) -> tuple[Any, ...]:
     """The values that stand for a dimension: both ends of its range, or all of its choices."""
     return tuple(dimension.int_ or dimension.float_ or dimension.choice or ())
+
+
+def tried(step: TrainStep, space: Mapping[str, Dimension]) -> Iterator[TrainStep]:
+    """The step as it is, and with each of those values put into it; they were checked before."""
+    yield step
+    for path, dimension in space.items():
+        target = target_of(path)
+        if target is not None:
+            yield from (put(step, target.path, value) for value in probes(dimension))

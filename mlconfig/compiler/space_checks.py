@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlconfig.compiler.bench import Bench
-from mlconfig.compiler.learning import train_step
+from mlconfig.compiler.learning import bare_train_step
 from mlconfig.compiler.learning_checks import check_features, check_model
 from mlconfig.compiler.space import probes, target_of
 from mlconfig.errors import Problem
@@ -18,7 +18,7 @@ from mlconfig.recipe.validate import problems_of
 
 def check_space(bench: Bench) -> None:
     """Put the ends of each range, or each choice, where the search would, and check what comes out like a recipe."""
-    template = train_step(bench)
+    template = bare_train_step(bench)
     for path, dimension in bench.recipe.tuning.space.items():
         where = f"tuning.space.{path}"
         target = target_of(path)
@@ -37,7 +37,7 @@ def _faults(bench: Bench, template: TrainStep, path: tuple[str, ...], value: Any
         step = put(template, path, value)
     except ValidationError as error:
         return problems_of(error, "", bench.recipe.place, TrainStep)
-    tried = Bench(bench.recipe.model_copy(update={"features": step.features, "model": step.model}), bench.catalog)
-    check_features(tried)
-    check_model(tried)
-    return tried.problems
+    other = Bench(bench.recipe.model_copy(update={"features": step.features, "model": step.model}), bench.catalog)
+    check_features(other)
+    check_model(other)
+    return other.problems
