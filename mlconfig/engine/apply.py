@@ -89,6 +89,7 @@ def _bring_live(carrier: Carrier) -> None:
             drive(store, open_rollout(store, endpoint, plan.digest, "apply", lease), carrier, lease)
     if carrier.job.outputs[plan.step(GateStep).id].get("refused"):
         return
+    carrier.executor.settle()
     for step in (plan.find(kind) for kind in OPERATING):
         if step is not None:
             carrier.carry(step, stands=step_stands(carrier.job.workspace, plan, step))

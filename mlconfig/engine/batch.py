@@ -40,6 +40,9 @@ def _choose(workspace: Workspace, plan: Plan, version: str | None) -> Champion:
     if card is None:
         which = f"version {version}" if version is not None else "version yet"
         raise EngineError(f"`{plan.name}` has no {which}", hint="`mlconfig status` lists them")
+    if not (workspace.storage / card.folder).is_dir():
+        hint = "applying its recipe again makes it anew; tracking.keep_versions says how many are kept"
+        raise EngineError(f"the files of version {card.version} of `{plan.name}` were removed", hint=hint)
     return Champion(
         workspace.storage, RouteVersion(version=card.version, artifact_sha256=card.artifact_sha256, folder=card.folder)
     )

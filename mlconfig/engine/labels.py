@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep
 from mlconfig.records.prediction_log import FEEDBACK
 from mlconfig.records.segment_writer import SegmentWriter
+from mlconfig.records.signature import Signature
 from mlconfig.serving.feedback import FeedbackDecoder
 from mlconfig.serving.refusal import RequestRefusedError
 
@@ -38,16 +41,16 @@ def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
         raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
     decoder = FeedbackDecoder(champion.signature)
     records: list[bytes] = []
-    for number, row in enumerate(
-        _rows(read_rows(file), champion.signature.target, champion.signature.key, file), start=1
-    ):
+    for number, row in enumerate(_rows(read_rows(file), champion.signature, file), start=1):
         records += _record(decoder, row, number, file)
     _write(workspace, endpoint, records)
     return len(records)
 
 
-def _rows(table: pa.Table, target: str, key: tuple[str, ...], file: Path) -> list[dict[str, Any]]:
+def _rows(table: pa.Table, signature: Signature, file: Path) -> list[dict[str, Any]]:
     """Each row in the form of a request's body."""
+    target, key = signature.target, signature.key
+    texts = any(isinstance(each, str) for each in signature.classes)
     names = table.column_names
     label = "label" if "label" in names else target
     by_id, by_key = "prediction_id" in names, bool(key) and all(name in names for name in key)
@@ -58,12 +61,21 @@ def _rows(table: pa.Table, target: str, key: tuple[str, ...], file: Path) -> lis
         )
     return [
         {
-            "label": row[label],
+            "label": _typed(row[label], texts),
             **({"prediction_id": row["prediction_id"]} if by_id else {"key": {n: row[n] for n in key}}),
         }
         | ({"label_version": row["label_version"]} if "label_version" in names else {})
         for row in table.to_pylist()
     ]
+
+
+def _typed(label: Any, texts: bool) -> Any:
+    """A label as JSON has it: one faulty row makes a CSV's whole column text, and the others are not to blame."""
+    if texts or not isinstance(label, str):
+        return label
+    with suppress(ValueError):
+        return json.loads(label.lower())
+    return label
 
 
 def _record(decoder: FeedbackDecoder, row: dict[str, Any], number: int, file: Path) -> list[bytes]:

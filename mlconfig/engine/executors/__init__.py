@@ -15,6 +15,9 @@ class Executor(Protocol):
     def run(self, kind: str, job: Job) -> Output:
         """Carry out the step of a kind."""
 
+    def settle(self) -> None:
+        """Wait for what was begun in the background."""
+
     def close(self) -> None:
         """Give the workers back."""
 

@@ -13,5 +13,8 @@ class LocalExecutor:
         """Carry the job out."""
         return run_job(kind, job)
 
+    def settle(self) -> None:
+        """Nothing is begun in the background."""
+
     def close(self) -> None:
         """Nothing was started."""

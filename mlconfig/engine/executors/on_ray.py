@@ -7,29 +7,33 @@ which it imports while the other works, and asks the packaged model. The heavy o
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 from mlconfig.engine.executors import run_job
-from mlconfig.engine.head.head import connect, start_head
+from mlconfig.engine.head import Head, connect, find_head, start_head
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import EngineError, MlconfigError
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import TrainStep
+from mlconfig.plan.steps import DeployStep, TrainStep
 
 LIGHT = frozenset({"read", "tune", "register", "evaluate", "gate"})
 """Kinds of steps that the light worker carries out."""
+HERE = frozenset({"deploy", "monitor", "retrain"})
+"""Kinds of steps that only talk to the cluster; they need no worker."""
 
 
 class Worker:
     """An actor's body: carries jobs out in its process."""
 
-    def warm(self, modules: tuple[str, ...]) -> None:
-        """Import what will be needed, while something else is waited for."""
-        from importlib import import_module
+    def warm(self, job: Job) -> None:
+        """Import MLflow and make its tables while the other worker fits; what fails here is told where it is needed."""
+        from mlconfig.engine.jobs.register import open_tracker
 
-        for module in modules:
-            import_module(module)
+        with suppress(Exception):
+            open_tracker(job)
 
     def run(self, kind: str, job: Job) -> Output:
         """Carry the job out."""
@@ -53,13 +57,19 @@ class RayExecutor:
     def __init__(self, workspace: Workspace, plan: Plan) -> None:
         self.workspace, self.plan = workspace, plan
         self._workers: dict[str, Any] = {}
+        self._serve: Thread | None = None
+        self._connected = False
 
     def run(self, kind: str, job: Job) -> Output:
         """Carry the job out on its worker. Raises the job's own error; ``EngineError`` when the worker died."""
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
-        connect_cluster(self.workspace)
+        self._connect()
+        if kind in HERE:
+            return run_job(kind, job)
+        if kind == "train":
+            self._worker("light").warm.remote(job)
         try:
             output = ray.get(self._worker("light" if kind in LIGHT else "heavy").run.remote(kind, job))
         except RayTaskError as error:
@@ -70,6 +80,17 @@ class RayExecutor:
             raise EngineError(f"the worker of step `{kind}` died: {str(error).splitlines()[0]}", hint=hint) from None
         assert isinstance(output, dict)
         return output
+
+    def _connect(self) -> None:
+        """Connect with the first job; Ray Serve starts in the background if the plan will need it."""
+        if self._connected:
+            return
+        self._connected = True
+        connect_cluster(self.workspace)
+        head = find_head(self.workspace.storage) if self.workspace.engine.address is None else None
+        if head is not None and self.plan.find(DeployStep) is not None:
+            self._serve = Thread(target=_start_serve, args=(head,), name="start-serve", daemon=True)
+            self._serve.start()
 
     def _worker(self, weight: str) -> Any:
         if weight not in self._workers:
@@ -86,13 +107,27 @@ class RayExecutor:
         memory = None if resources.memory == "auto" else resources.memory
         return ray.remote(Worker).options(num_cpus=resources.cpus, memory=memory).remote()
 
+    def settle(self) -> None:
+        """Wait for what was begun in the background."""
+        if self._serve is not None:
+            self._serve.join()
+
     def close(self) -> None:
         """End the workers; the head stays."""
         import ray
 
+        self.settle()
         for worker in self._workers.values():
             ray.kill(worker)
         self._workers.clear()
+
+
+def _start_serve(head: Head) -> None:
+    """Start Ray Serve ahead of need; when that fails, the deploy step tries again and tells why."""
+    from mlconfig.engine.serve_api import start_serve
+
+    with suppress(MlconfigError):
+        start_serve(head)
 
 
 def _check_fits(cpus: int) -> None:
