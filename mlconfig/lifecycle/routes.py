@@ -51,6 +51,12 @@ class Routes:
         """Every version that was champion at some time."""
         return frozenset(table.champion.version for table in self.history(endpoint))
 
+    def folders(self) -> frozenset[str]:
+        """The folders of all versions that were champion of any endpoint at some time."""
+        with self._database.read() as connection:
+            texts = connection.execute(select(tables.route.c.table_json)).scalars()
+            return frozenset(RouteTable.model_validate_json(text).champion.folder for text in texts)
+
     def promote(
         self, endpoint: str, champion: RouteVersion, *, expected_generation: int, reason: str, now: float, lease: Lease
     ) -> RouteTable:
@@ -87,7 +93,9 @@ class Routes:
             )  # fmt: skip
             return _commit(connection, before, table)
 
-    def rollback(self, endpoint: str, *, reason: str, now: float, lease: Lease, away_from: str | None = None) -> RouteTable:
+    def rollback(
+        self, endpoint: str, *, reason: str, now: float, lease: Lease, away_from: str | None = None
+    ) -> RouteTable:
         """One generation more, with the table from before the champion was promoted.
 
         Args:
@@ -127,7 +135,9 @@ def _before(history: list[RouteTable]) -> RouteTable:
 
 def _commit(connection: Connection, before: RouteTable | None, table: RouteTable) -> RouteTable:
     if before is not None and before.epoch > table.epoch:
-        raise StateError(f"the route of `{table.endpoint}` was written under epoch {before.epoch}, later than {table.epoch}")
+        raise StateError(
+            f"the route of `{table.endpoint}` was written under epoch {before.epoch}, later than {table.epoch}"
+        )
     if not gates.passed(connection, table.champion.artifact_sha256):
         raise StateError(
             f"version `{table.champion.version}` of `{table.endpoint}` cannot go live: "
