@@ -7,6 +7,9 @@ signature, micro-batching, the prediction log written before each answer, monito
 Both load the same ONNX file, get the same 256 bodies in rotation from `wrk` (one thread, keep-alive, on the same
 cores), and are checked to answer the same before. Rounds in turn; medians; the ratio is the median of ratios within a
 round. Answers other than 2xx, and lost connections, are counted: there must be none.
+
+CPU µs a request is the processor time of all processes of the server over its requests: ours are HAProxy, the replica,
+and Ray's and our controllers with all that they do beside; it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -22,8 +25,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.report import Row, median
 
@@ -35,6 +41,24 @@ PEER_PACKAGES = (
 RECIPE = "recipes/breast_cancer.yaml"
 CONNECTIONS, ROUNDS, SECONDS = (1, 16, 64), 5, 3
 BODIES = 256
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it answers, and the session whose processes are its own."""
+
+    url: str
+    session: int
+
+    def cpu(self) -> dict[int, float]:
+        """Processor seconds so far by process."""
+        found = {}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getsid(process.pid) == self.session:
+                    times = process.cpu_times()
+                    found[process.pid] = times.user + times.system
+        return found
 
 
 def run() -> list[Row]:
@@ -50,7 +74,7 @@ def run() -> list[Row]:
         bodies = Path(folder) / "bodies.jsonl"
         bodies.write_text("\n".join(json.dumps(row) for row in rows()) + "\n")
         with peer(python, model, model.with_name("signature.json")) as theirs:
-            check_agreement(ours, theirs)
+            check_agreement(ours.url, theirs.url)
             return measure({"mlconfig": ours, "FastAPI by hand": theirs}, bodies)
 
 
@@ -79,30 +103,32 @@ def _mlconfig(*words: str) -> str:
 
 
 @contextlib.contextmanager
-def endpoint(storage: Path) -> Iterator[str]:
+def endpoint(storage: Path) -> Iterator[Server]:
     """The address that predicts, of a recipe applied for this run alone; destroyed afterwards."""
     words = (RECIPE, f"engine.storage={storage}")
     try:
         report = json.loads(_mlconfig("apply", *words, "-o", "json"))
-        yield f"{report['url']}/v1/{report['endpoint']}/predict"
+        leader = json.loads((storage / "ray" / "head.json").read_text())["leader"]["pid"]
+        yield Server(f"{report['url']}/v1/{report['endpoint']}/predict", os.getsid(leader))
     finally:
         _mlconfig("destroy", *words)
 
 
 @contextlib.contextmanager
-def peer(python: Path, model: Path, signature: Path) -> Iterator[str]:
+def peer(python: Path, model: Path, signature: Path) -> Iterator[Server]:
     """The address of the hand-written server; ended afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen([python, ROOT / "benchmarks" / "serving_peer.py", model, signature, str(port)])
+    command = [python, ROOT / "benchmarks" / "serving_peer.py", model, signature, str(port)]
+    server = subprocess.Popen(command, start_new_session=True)
     url, deadline = f"http://127.0.0.1:{port}/predict", time.monotonic() + 60
     try:
         while not _listens(port):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the peer's server did not start")
             time.sleep(0.05)
-        yield url
+        yield Server(url, server.pid)
     finally:
         server.terminate()
         server.wait(timeout=20)
@@ -150,18 +176,18 @@ def _post(url: str, row: dict[str, Any]) -> dict[str, Any]:
         return json.load(response)
 
 
-def measure(urls: dict[str, str], bodies: Path) -> list[Row]:
+def measure(servers: dict[str, Server], bodies: Path) -> list[Row]:
     """Rounds in turn at each number of connections."""
-    for url in urls.values():
-        load(url, bodies, 16)  # warms both up
-    return [row for connections in CONNECTIONS for row in _at(connections, urls, bodies)]
+    for server in servers.values():
+        load(server, bodies, 16)  # warms both up
+    return [row for connections in CONNECTIONS for row in _at(connections, servers, bodies)]
 
 
-def _at(connections: int, urls: dict[str, str], bodies: Path) -> list[Row]:
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in urls}
+def _at(connections: int, servers: dict[str, Server], bodies: Path) -> list[Row]:
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
     for _ in range(ROUNDS):
-        for name, url in urls.items():
-            rounds[name].append(load(url, bodies, connections))
+        for name, server in servers.items():
+            rounds[name].append(load(server, bodies, connections))
     rates = {name: [one["requests"] / one["seconds"] for one in found] for name, found in rounds.items()}
     baseline = list(rates.values())[-1]
     return [
@@ -171,6 +197,7 @@ def _at(connections: int, urls: dict[str, str], bodies: Path) -> list[Row]:
                 "requests/s": median(rates[name]),
                 "p50 ms": median(one["p50_ms"] for one in found),
                 "p99 ms": median(one["p99_ms"] for one in found),
+                "CPU µs a request": median(one["cpu"] / one["requests"] * 1e6 for one in found),
                 "not 2xx or lost": str(round(sum(one["refused"] + one["lost"] for one in found))),
                 "requests/s beside the peer": median(a / b for a, b in zip(rates[name], baseline, strict=True)),
             },
@@ -179,9 +206,11 @@ def _at(connections: int, urls: dict[str, str], bodies: Path) -> list[Row]:
     ]
 
 
-def load(url: str, bodies: Path, connections: int) -> dict[str, float]:
+def load(server: Server, bodies: Path, connections: int) -> dict[str, float]:
     """One round of wrk."""
     script = ROOT / "benchmarks" / "rotate.lua"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script, url, "--", bodies]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script, server.url, "--", bodies]
+    before = server.cpu()
     run = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 30, check=True)
-    return json.loads(run.stdout.strip().splitlines()[-1])
+    spent = sum(seconds - before.get(process, 0.0) for process, seconds in server.cpu().items())
+    return json.loads(run.stdout.strip().splitlines()[-1]) | {"cpu": spent}
