@@ -54,7 +54,7 @@ def _print_live(console: Console, status: Status) -> None:
         console.print(f"[bold]{status.name}[/]  [yellow]does not answer[/]: {escape(status.problem)}")
     if status.route is None:
         registered = ", ".join(card.version for card in status.versions)
-        console.print("  no version was promoted yet" + (f"; registered: {registered}" if registered else ""))
+        console.print("  no version was promoted yet" + (f"; registered: version {registered}" if registered else ""))
         return
     route = status.route
     console.print(

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlconfig.engine.champion import champion_of
+from mlconfig.engine.champion import Champion, champion_of
+from mlconfig.engine.live import has_state
 from mlconfig.engine.rows import read_rows
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import DataError, EngineError
@@ -35,8 +36,7 @@ def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
         EngineError: no version is live, so nothing says what a label may be.
     """
     endpoint = plan.step(DeployStep).endpoint
-    with Store.open(workspace.state_uri) as store:
-        champion = champion_of(workspace, store, endpoint)
+    champion = _champion(workspace, endpoint) if has_state(workspace) else None
     if champion is None:
         raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
     decoder = FeedbackDecoder(champion.signature)
@@ -45,6 +45,11 @@ def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
         records += _record(decoder, row, number, file)
     _write(workspace, endpoint, records)
     return len(records)
+
+
+def _champion(workspace: Workspace, endpoint: str) -> Champion | None:
+    with Store.open(workspace.state_uri) as store:
+        return champion_of(workspace, store, endpoint)
 
 
 def _rows(table: pa.Table, signature: Signature, file: Path) -> list[dict[str, Any]]:

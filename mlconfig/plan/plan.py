@@ -13,12 +13,14 @@ from pydantic import Field, ValidationError, model_validator
 from mlconfig.errors import PlanError
 from mlconfig.plan.bind import put
 from mlconfig.plan.step import BaseStep
-from mlconfig.plan.steps import LearningStep, Step, TuneStep
+from mlconfig.plan.steps import DeployStep, LearningStep, MonitorStep, RetrainStep, Step, TuneStep
 from mlconfig.sections import Engine, Features, Period
 from mlconfig.vocabulary import Frozen, FrozenDict, Task, Tuple
 
 S = TypeVar("S", bound=BaseStep)
 SCHEMA_VERSION: Literal[1] = 1
+OPERATING = (DeployStep, MonitorStep, RetrainStep)
+"""The steps behind a registered version."""
 
 
 class Plan(Frozen):
@@ -61,7 +63,8 @@ class Plan(Frozen):
         """The step of a kind. Raises ``PlanError`` when the plan has none."""
         found = self.find(kind)
         if found is None:
-            raise PlanError(f"the plan of `{self.name}` has no {kind.model_fields['kind'].default} step")
+            hint = "with `serving: none` or `engine.executor: local` it ends at a version" if kind in OPERATING else ""
+            raise PlanError(f"the plan of `{self.name}` has no {kind.model_fields['kind'].default} step", hint=hint)
         return found
 
     def find(self, kind: type[S]) -> S | None:
