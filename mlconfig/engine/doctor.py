@@ -37,6 +37,8 @@ def examine(workspace: Workspace) -> Iterator[Check]:
             yield from check(workspace)
         except MlconfigError as error:
             yield Check(check.__name__.strip("_"), "bad", error.what, error.hint)
+        except OSError as error:
+            yield Check(check.__name__.strip("_"), "bad", str(error))
 
 
 def _python(_: Workspace) -> Iterator[Check]:
