@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lightgbm import LGBMClassifier, LGBMRegressor
@@ -9,6 +10,10 @@ from lightgbm import LGBMClassifier, LGBMRegressor
 from mlconfig.builtin.onnx_trees import Trees
 from mlconfig.builtin.onnx_writer import Graph, OnnxModel
 from mlconfig.errors import PackagingError
+
+
+ZERO = 1.0000000180025095e-35
+"""``kZeroThreshold`` in LightGBM's ``meta.h``: 1e-35 as a float."""
 
 
 class _Gbm(OnnxModel):
@@ -38,10 +43,16 @@ def _add_tree(trees: Trees, number: int, target: int, root: dict[str, Any]) -> N
             continue
         if node["decision_type"] != "<=":
             raise PackagingError("LightGBM split a column by sets of categories, which this exporter cannot write")
-        question = (int(node["split_feature"]), float(node["threshold"]), next_id, next_id + 1)
+        question = (int(node["split_feature"]), _threshold(node), next_id, next_id + 1)
         trees.branch(number, place, *question, nan_true=_nan_goes_left(node))
         waiting += [(node["left_child"], next_id), (node["right_child"], next_id + 1)]
         next_id += 2
+
+
+def _threshold(node: dict[str, Any]) -> float:
+    """LightGBM reads a number up to ``ZERO`` as 0, which lies above the threshold that ends the negative ones, -``ZERO``."""
+    value = float(node["threshold"])
+    return math.nextafter(-ZERO, -math.inf) if -ZERO <= value < 0.0 else value
 
 
 def _nan_goes_left(node: dict[str, Any]) -> bool:
