@@ -11,7 +11,6 @@ from mlconfig.builtin.onnx_trees import Trees
 from mlconfig.builtin.onnx_writer import Graph, OnnxModel
 from mlconfig.errors import PackagingError
 
-
 ZERO = 1.0000000180025095e-35
 """``kZeroThreshold`` in LightGBM's ``meta.h``: 1e-35 as a float."""
 
