@@ -23,5 +23,5 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
 
     plan, project = load_plan(recipe, overrides)
     report = carry_out(plan, project, output=output)
-    print_report(report, recipe, output=output)
+    print_report(report, recipe, overrides, output=output)
     return int(report.refused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -76,7 +77,7 @@ def report_tree(report: ApplyReport) -> dict[str, Any]:
     return asdict(report) | {"gate": report.gate.model_dump(mode="json") if report.gate is not None else None}
 
 
-def print_report(report: ApplyReport, recipe: Path, *, output: str) -> None:
+def print_report(report: ApplyReport, recipe: Path, overrides: tuple[str, ...] = (), *, output: str) -> None:
     """What came out, and where to look next."""
     if output == "json":
         print(json.dumps(report_tree(report), indent=2, ensure_ascii=False))
@@ -91,12 +92,12 @@ def print_report(report: ApplyReport, recipe: Path, *, output: str) -> None:
     if not report.ran:
         console.print("\nNothing to do: everything the recipe declares stands.")
     if report.url is not None:
-        _print_endpoint(console, report, recipe)
+        _print_endpoint(console, report, shlex.join([str(recipe), *overrides]))
     elif report.version is not None:
         console.print(f"\nVersion [bold]{report.version}[/] of {report.name} is registered.")
 
 
-def _print_endpoint(console: Console, report: ApplyReport, recipe: Path) -> None:
+def _print_endpoint(console: Console, report: ApplyReport, recipe: str) -> None:
     url = f"{report.url}/v1/{report.endpoint}"
     body = json.dumps(report.example, ensure_ascii=False).replace("'", "'\\''")
     console.print(f"\n[bold]{report.name}[/] version {report.version} answers at [bold]{url}/predict[/]\n")

@@ -65,7 +65,7 @@ def cli(debug: bool) -> None:
     """One YAML recipe declares a model's whole life.
 
     Start with `mlconfig plan RECIPE`, then `mlconfig apply RECIPE`. Every value of a recipe can be overridden behind it:
-    `mlconfig apply recipes/breast_cancer.yaml tuning.trials=5 model=logistic_regression`.
+    `mlconfig apply recipes/breast_cancer.yaml tuning.trials=5 random_state=7`.
     """
 
 
@@ -74,7 +74,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else argv
     debug = "--debug" in arguments
     try:
-        code = cli.main(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
+        words = [word for word in arguments if word != "--debug"]
+        code = cli.main(args=words, prog_name="mlconfig", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         code = 130

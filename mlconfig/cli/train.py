@@ -28,7 +28,7 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str, multirun: boo
             click.echo(f"\n{planned.heading}" if planned.number > 1 else planned.heading)
         report = carry_out(planned.plan, planned.project, output=output, until="register")
         if output == "text":
-            print_report(report, recipe, output=output)
+            print_report(report, recipe, planned.overrides, output=output)
         else:
             trees.append(report_tree(report) | ({"overrides": list(planned.overrides)} if multirun else {}))
     if output == "json":

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 import ray
@@ -22,6 +21,7 @@ from mlconfig.engine.head.client import NAMESPACE
 from mlconfig.engine.live import applied_plans
 from mlconfig.engine.retrain import carry_rollout
 from mlconfig.engine.workspace import Workspace
+from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep, TrainStep
@@ -39,7 +39,7 @@ class Controller:
         self.workspace = workspace
         self.faults: dict[str, str] = {}
         self.turns: Counter[str] = Counter()
-        self._running: dict[str, Any] = {}
+        self._running: dict[str, tuple[str, Any]] = {}
         self._shown: dict[str, int] = {}
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
         self._thread.start()
@@ -79,18 +79,27 @@ class Controller:
         if deploy is None:
             return
         if (task := self._running.get(plan.name)) is not None:
-            done, _ = ray.wait([task], timeout=0)
+            done, _ = ray.wait([task[1]], timeout=0)
             if not done:
                 return
-            with suppress(Exception):  # the rollout's own record says why it failed
-                ray.get(task)
             del self._running[plan.name]
+            self._note_accident(store, task)
         rollout = store.rollouts.open(deploy.endpoint)
         if rollout is not None and rollout.request.get("kind") == "retrain":
             cpus = plan.step(TrainStep).model.resources.cpus
-            self._running[plan.name] = (
-                ray.remote(carry_rollout).options(num_cpus=cpus, max_retries=0).remote(self.workspace, plan, rollout.id)
-            )
+            worker = ray.remote(carry_rollout).options(num_cpus=cpus, max_retries=0)
+            self._running[plan.name] = rollout.id, worker.remote(self.workspace, plan, rollout.id)
+
+    def _note_accident(self, store: Store, task: Any) -> None:
+        """What a rollout's worker raised that no step foresaw goes into its trail, since the machine tries again."""
+        rollout, reference = task
+        try:
+            ray.get(reference)
+        except MlconfigError:
+            return  # the rollout's own record says why
+        except Exception as error:  # noqa: BLE001 — whatever it was, a person must be able to read it
+            what = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            store.audit.note("accident", rollout, what, time.time())
 
     def _look_after_aliases(self, plan: Plan, store: Store) -> None:
         """Have MLflow show what answers, in a process of its own, since MLflow is large."""

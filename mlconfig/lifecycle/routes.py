@@ -57,12 +57,6 @@ class Routes:
             texts = connection.execute(select(tables.route.c.table_json)).scalars()
             return frozenset(RouteTable.model_validate_json(text).champion.folder for text in texts)
 
-    def folders(self) -> frozenset[str]:
-        """The folders of all versions that were champion of any endpoint at some time."""
-        with self._database.read() as connection:
-            texts = connection.execute(select(tables.route.c.table_json)).scalars()
-            return frozenset(RouteTable.model_validate_json(text).champion.folder for text in texts)
-
     def promote(
         self, endpoint: str, champion: RouteVersion, *, expected_generation: int, reason: str, now: float, lease: Lease
     ) -> RouteTable:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+
+from mlconfig.vocabulary import format_duration
 
 _WORD: JsonSchemaValue = {"type": "string", "minLength": 1}
 _WORDS: JsonSchemaValue = {"type": "array", "items": _WORD}
@@ -29,6 +32,12 @@ SHORTHAND: dict[str, tuple[JsonSchemaValue, ...]] = {
 
 class RecipeSchema(GenerateJsonSchema):
     """Adds to each value the shorthand that stands for it."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """A duration as the recipe writes it."""
+        if isinstance(dft, timedelta):
+            return format_duration(dft)
+        return [self.encode_default(each) for each in dft] if isinstance(dft, tuple) else super().encode_default(dft)
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         """The value itself, or its shorthand."""

@@ -14,6 +14,7 @@ from mlconfig.errors import TrackingError
 SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # a model's own file must not say what may be unpickled
 }
 
