@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mlconfig.compiler.bench import PROPERTIES, Bench, listed
 from mlconfig.compiler.learning_checks import check_features, check_model
-from mlconfig.compiler.operating import serves
 from mlconfig.compiler.space_checks import check_space
 from mlconfig.contracts import DetectorTags, ExporterTags, MetricTags, SearcherTags, SinkTags, SourceTags, TriggerTags
 from mlconfig.contracts.catalog import Catalog
@@ -82,9 +81,6 @@ def _check_watching(bench: Bench) -> None:
         bench.plugin("detector", DetectorTags, f"monitoring.signals.{name}.name", signal.name, signal.params)
     for name, sink in recipe.alerts.sinks.items():
         bench.plugin("sink", SinkTags, f"alerts.sinks.{name}.name", sink.name, sink.params)
-    if recipe.retraining is not None and not serves(bench):
-        off = "serving is `none`" if recipe.serving is None else "engine.executor is `local`"
-        bench.problem("retraining", f"has no effect: {off}, so nobody watches for its triggers", "remove it")
     for name, params in recipe.retraining.when.items() if recipe.retraining is not None else ():
         path = f"retraining.when.{name}"
         tags = bench.plugin("trigger", TriggerTags, path, name, params)

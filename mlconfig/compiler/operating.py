@@ -6,15 +6,14 @@ from mlconfig.compiler.bench import Bench
 from mlconfig.plan.steps import DeployStep, MonitorStep, RetrainStep
 
 
-def serves(bench: Bench) -> bool:
-    """Whether an endpoint comes of the recipe."""
+def _serves(bench: Bench) -> bool:
     return bench.recipe.serving is not None and bench.recipe.engine.executor == "ray"
 
 
 def deploy_step(bench: Bench) -> DeployStep | None:
     """Replicas that answer, unless the plan ends at a registered version."""
     serving = bench.recipe.serving
-    if serving is None or not serves(bench):
+    if serving is None or not _serves(bench):
         return None
     return DeployStep(id="deploy", inputs=("package", "gate"), endpoint=bench.endpoint, serving=serving)
 
@@ -22,7 +21,7 @@ def deploy_step(bench: Bench) -> DeployStep | None:
 def monitor_step(bench: Bench) -> MonitorStep | None:
     """Windows over the endpoint's log."""
     recipe = bench.recipe
-    if recipe.monitoring is None or not serves(bench):
+    if recipe.monitoring is None or not _serves(bench):
         return None
     detectors = dict.fromkeys(signal.name for signal in recipe.monitoring.signals.values())
     sinks = dict.fromkeys(sink.name for sink in recipe.alerts.sinks.values())
@@ -40,7 +39,7 @@ def monitor_step(bench: Bench) -> MonitorStep | None:
 def retrain_step(bench: Bench) -> RetrainStep | None:
     """The policy, where one is declared."""
     retraining = bench.recipe.retraining
-    if retraining is None or not serves(bench):
+    if retraining is None or not _serves(bench):
         return None
     pins = tuple(bench.pin("trigger", name) for name in retraining.when)
     return RetrainStep(id="retrain", inputs=("deploy", "monitor"), plugins=pins, retraining=retraining)

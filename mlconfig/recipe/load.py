@@ -113,7 +113,7 @@ def _setting(override: Override, text: str) -> Setting | Problem:
     key = override.key_or_group
     setting = Setting(text, key, deletes=override.is_delete())
     if override.is_sweep_override():
-        return setting.problem("several values for one key", "add -m to run each; a list is [a,b]")
+        return setting.problem("several values for one key", "`plan -m` and `train -m` run each; a list is [a,b]")
     if override.package is not None:
         return setting.problem("`@package` is not available", "name the key itself")
     first = key.replace("/", ".").split(".")[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlconfig.errors import Problem
 from mlconfig.recipe.places import Places, split_path
-from mlconfig.sections import Data, Features, Monitoring, Retraining, Serving, Tuning
+from mlconfig.sections import Data, Engine, Features, Monitoring, Retraining, Serving, Tuning
 
 Sections = Mapping[str, Any]
 Found = Iterator[tuple[str, str, str]]
@@ -140,27 +140,30 @@ def monitoring_joins_what_there_is(data: Data, monitoring: Monitoring | None) ->
         yield "monitoring.labels.join", "labels joined by key need data.key", "say which column names the entity"
 
 
-@_rule("retraining", "monitoring", "serving")
-def triggers_need_verdicts(
-    retraining: Retraining | None, monitoring: Monitoring | None, serving: Serving | None
-) -> Found:
-    """Triggers that read monitoring's verdicts need monitoring, which watches an endpoint."""
+@_rule("retraining", "serving", "engine")
+def a_policy_needs_an_endpoint(retraining: Retraining | None, serving: Serving | None, engine: Engine) -> Found:
+    """The policy is asked by the controller, which looks after an endpoint."""
+    if retraining is not None and (serving is None or engine.executor == "local"):
+        off = "serving is `none`" if serving is None else "engine.executor is `local`"
+        yield "retraining", f"has no effect: {off}, so nobody looks for its triggers", "write `retraining: none`"
+
+
+@_rule("retraining", "monitoring")
+def triggers_need_verdicts(retraining: Retraining | None, monitoring: Monitoring | None) -> Found:
+    """Triggers that read monitoring's verdicts need monitoring."""
     for trigger in ("lasting_drift", "performance"):
-        off = "monitoring" if monitoring is None else "serving" if serving is None else None
-        if retraining is not None and trigger in retraining.when and off is not None:
+        if retraining is not None and trigger in retraining.when and monitoring is None:
             yield (
                 f"retraining.when.{trigger}",
-                f"reads monitoring's verdicts, and {off} is `none`",
-                f"switch {off} on, or use `schedule`",
+                "reads monitoring's verdicts, and monitoring is `none`",
+                "switch monitoring on, or use `schedule`",
             )
 
 
 @_rule("retraining", "serving")
-def the_log_needs_an_endpoint(retraining: Retraining | None, serving: Serving | None) -> Found:
-    """Without serving nothing is logged that a retrain could learn from."""
-    if retraining is None or retraining.data.from_ == "source":
+def a_retrain_reads_what_was_logged(retraining: Retraining | None, serving: Serving | None) -> Found:
+    """Without a log there is nothing that a retrain could learn from."""
+    if retraining is None or retraining.data.from_ == "source" or serving is None:
         return
-    if serving is None:
-        yield "retraining.data.from", "learns from the prediction log, and serving is `none`", "write `from: source`"
-    elif serving.log.sample_fraction == 0:
+    if serving.log.sample_fraction == 0:
         yield "retraining.data.from", "learns from the prediction log, and serving.log.sample_fraction is 0", ""

@@ -148,16 +148,6 @@ def test_a_strangers_trigger_needs_monitoring_too_when_it_says_so(project):
     assert project.plan(plugins=["mood"], retraining={"when": ["mood"]}).steps[-1].kind == "retrain"
 
 
-@pytest.mark.parametrize(
-    ("override", "off"),
-    [("serving=none", "serving is `none`"), ("engine.executor=local", "engine.executor is `local`")],
-)
-def test_a_policy_that_nobody_watches_is_refused(project, override, off):
-    policy = {"when": {"schedule": {"cron": "0 3 * * 0"}}, "data": {"from": "source"}}
-    faults = project.faults(override, "monitoring=none", retraining=policy)
-    assert f"toy.yaml:9: retraining: has no effect: {off}, so nobody watches for its triggers (remove it)" in faults
-
-
 def test_a_file_that_cannot_be_loaded_is_told_once(project):
     (project.folder / "plugins").mkdir()
     (project.folder / "plugins" / "broken.py").write_text("import nothing_of_that_name\n")

@@ -173,7 +173,7 @@ def test_sweeps(project, bare):
         with pytest.raises(RecipeError, match="override a="):
             expand_sweep([uncounted])
     (fault,) = project.faults(bare, "tuning.trials=1,2")
-    assert "several values for one key (add -m to run each; a list is [a,b])" in fault
+    assert "several values for one key (`plan -m` and `train -m` run each; a list is [a,b])" in fault
 
 
 def test_the_project_is_the_nearest_folder_with_a_sign(tmp_path, project, bare):

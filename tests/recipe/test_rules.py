@@ -38,8 +38,13 @@ BROKEN = [
     ),
     (
         ["serving=none", "retraining.when=[schedule]"],
-        "retraining.data.from: learns from the prediction log, and serving is `none`",
-        ["retraining.data.from=source"],
+        "retraining: has no effect: serving is `none`, so nobody looks for its triggers (write `retraining: none`)",
+        ["retraining=none"],
+    ),
+    (
+        ["engine.executor=local", "retraining.when=[performance]"],
+        "retraining: has no effect: engine.executor is `local`",
+        ["engine.executor=ray"],
     ),
     (
         ["serving.log.sample_fraction=0", "retraining.when=[schedule]"],
