@@ -17,7 +17,7 @@ from mlconfig.errors import EngineError
 from mlconfig.lifecycle.policy import Decision, decide
 from mlconfig.lifecycle.store import Store
 from mlconfig.monitoring.alerts import alerts_of
-from mlconfig.monitoring.run import PassInput, PassResult, run_pass
+from mlconfig.monitoring.run import PassInput, PassResult, needed_since, run_pass
 from mlconfig.monitoring.watch import Watch
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep, MonitorStep, RegisterStep, RetrainStep
@@ -83,8 +83,9 @@ def _watch(
     version = champion.route.version
     known = store.verdicts.history(monitor.endpoint, version)
     watch = make_watch(workspace, plan, store, champion)
-    predictions = log.predictions(version=version)
-    result = run_pass(PassInput(watch, predictions, log.labels(), known, now))
+    since = needed_since(monitor.monitoring, known, now)
+    predictions = log.predictions(since=since, time=monitor.monitoring.time, version=version)
+    result = run_pass(PassInput(watch, predictions, log.labels(), known, now, complete_since=since))
     store.verdicts.add(result.verdicts)
     owner = plan.step(RegisterStep).owner
     alerts = alerts_of(result.verdicts, known, recipe=plan.name, owner=owner, at=now)
@@ -117,11 +118,9 @@ def _tell(tools: Toolbox, monitor: MonitorStep, store: Store, alerts: Sequence[A
     """Say each alert to each sink once. A sink that fails does not stop the watch, and is told again in the next turn."""
     for name, sink in monitor.alerts.sinks.items():
         due = [alert for alert in alerts if store.alerts.is_due(alert, name)]
-        instance = tools.create("sink", sink.name, sink.params) if due else None
         for alert in due:
-            assert instance is not None
             try:
-                instance.send(alert)
+                tools.create("sink", sink.name, sink.params).send(alert)
             except Exception as error:  # noqa: BLE001 — whatever a sink raises, the watch goes on
                 said = hidden(str(error), tools.workspace, tools.plan)
                 logger.warning("the sink `%s` did not take an alert: %s", name, said)

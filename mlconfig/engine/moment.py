@@ -9,12 +9,17 @@ from mlconfig.records.prediction_log import PredictionLog
 
 
 def endpoint_now(workspace: Workspace, plan: Plan, now: float) -> float:
-    """Seconds since 1970: the newest event time when monitoring goes by event time, else the clock's."""
+    """Seconds since 1970: the newest event time when monitoring goes by event time, else the clock's.
+
+    Times of the future are passed over, as windows do: one client's mistake must not end every cooldown, or begin one for ever.
+    """
     monitor = plan.find(MonitorStep)
     if monitor is None or monitor.monitoring.time == "arrival":
         return now
     import pyarrow.compute as pc
 
     log = PredictionLog(workspace.predictions(plan.step(DeployStep).endpoint))
-    newest = pc.max(log.predictions().column("event_time")).as_py()
+    moments = log.predictions().column("event_time")
+    latest = now + monitor.monitoring.every.total_seconds()
+    newest = pc.max(moments.filter(pc.less_equal(moments, latest))).as_py()
     return now if newest is None else float(newest)

@@ -1,12 +1,19 @@
 """Small projects that the engine carries out for real: one MLflow store for all of them, everything else of their own."""
 
+import asyncio
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlconfig.compiler.compiler import compile_plan
+from mlconfig.contracts.catalog import Catalog
+from mlconfig.contracts.plugin import Context
 from mlconfig.engine.apply import apply_plan
 from mlconfig.engine.carrier import Carrier
 from mlconfig.engine.executors.local import LocalExecutor
@@ -19,8 +26,10 @@ from mlconfig.engine.workspace import Workspace, write_json
 from mlconfig.lifecycle.rollouts import Rollout
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import DeployStep
+from mlconfig.plan.steps import DeployStep, ReadStep
 from mlconfig.recipe.load import load_recipe
+from mlconfig.sections.serving import Serving
+from mlconfig.serving.service import Service
 
 LOCAL = ("engine.executor=local", "serving=none", "monitoring=none", "retraining=none")
 """What makes a recipe end at a registered version, in this process."""
@@ -85,3 +94,56 @@ def mlflow_uri(tmp_path_factory) -> str:
 def project(tmp_path, mlflow_uri) -> Project:
     """An empty project."""
     return Project(tmp_path, mlflow_uri)
+
+
+class Traffic:
+    """Clients of an endpoint that is served in this process, at any time of the clock."""
+
+    def __init__(self, project: Project, plan: Plan, *, drift: float = 2.0, rows: int = 6000) -> None:
+        self.project, self.plan = project, plan
+        shape = {"kind": "step", "at": 0.5, "size": drift, "affects": "inputs"}
+        source = plan.step(ReadStep).source.params | {"rows": rows, "drift": shape}
+        table = Catalog(project.folder, ()).create("source", "synthetic", source, Context(project.folder)).read()
+        self.usual, self.moved = table.slice(1000, rows // 2 - 1000).to_pylist(), table.slice(rows // 2).to_pylist()
+        self._taken = {"usual": 0, "moved": 0}
+
+    def send(self, kind: str, count: int, at: float, *, label=None, times=None) -> list[dict]:
+        """Ask for answers at ``at`` and send the labels (``label`` makes one out of the true one); returns the answers."""
+        begin = self._taken[kind]
+        self._taken[kind] += count
+        rows = getattr(self, kind)[begin : begin + count]
+        moments = times or [datetime.fromtimestamp(at, UTC)] * count
+        asked = [
+            {name: value for name, value in row.items() if name not in ("target", "ts")} | {"ts": moment.isoformat()}
+            for row, moment in zip(rows, moments, strict=True)
+        ]
+        answers = asyncio.run(self._ask(asked, at))
+        labels = [(label or int)(row["target"]) for row in rows]
+        self._feed_back(answers, labels, at)
+        return answers
+
+    def _service(self, at: float) -> Service:
+        endpoint = self.plan.step(DeployStep).endpoint
+        service = Service(endpoint, self.project.storage, Serving(), replica="r0", clock=lambda: at)
+        with self.project.store() as store:
+            assert service.swap(store.routes.current(endpoint)), service.problem
+        return service
+
+    async def _ask(self, rows: list[dict], at: float) -> list[dict]:
+        service = self._service(at)
+        answer = await service.predict(json.dumps({"rows": rows}).encode())
+        service.close()
+        return json.loads(answer.body)["predictions"]
+
+    def _feed_back(self, answers: list[dict], labels: list[Any], at: float) -> None:
+        service = self._service(at)
+        ids = [answer["prediction_id"] for answer in answers]
+        said = [{"prediction_id": each, "label": label} for each, label in zip(ids, labels, strict=True)]
+        service.feedback(json.dumps({"rows": said}).encode())
+        service.close()
+
+
+@pytest.fixture
+def make_traffic(project) -> Callable[..., Traffic]:
+    """Traffic for a plan whose version is live."""
+    return lambda plan, **how: Traffic(project, plan, **how)
