@@ -20,7 +20,10 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
             first = node.body[0]
             doc = isinstance(first, ast.Expr) and isinstance(getattr(first, "value", None), ast.Constant)
             docstring = first.end_lineno - first.lineno + 1 if doc else 0
-            yield f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1 - docstring
+            yield (
+                f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}",
+                node.end_lineno - node.lineno + 1 - docstring,
+            )
 
 
 def test_files_hold_one_idea():
