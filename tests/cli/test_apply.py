@@ -1,6 +1,8 @@
 """``apply``, ``train`` and ``predict`` from end to end, every step in this process; MLflow and ONNX Runtime are real."""
 
 import json
+import subprocess
+import sys
 
 import pyarrow.csv
 import pyarrow.parquet
@@ -41,6 +43,21 @@ def test_the_plan_says_so_before(applied, run, local):
     assert changed.code == 1
     assert "= read" in changed.out
     assert changed.out.endswith("\n5 to add, 1 to keep\n")
+
+
+def test_looking_at_what_was_applied_loads_nothing_heavy(applied, local):
+    code = (
+        "import sys\nfrom mlconfig.cli.main import main\n"
+        "for verb in ('plan', 'status'):\n    try:\n        main([verb, 'toy.yaml', *sys.argv[1:]])\n"
+        "    except SystemExit as end:\n        assert end.code == 0\n"
+        "heavy = ('ray', 'mlflow', 'lightgbm', 'sklearn', 'onnxruntime', 'pandas')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *local], capture_output=True, text=True, cwd=applied.folder, check=True, timeout=60
+    )
+    assert "6 to keep" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_gate_that_refuses_exits_with_1(applied, run, local):

@@ -115,6 +115,17 @@ def test_our_own_mistake_says_so(project, run, monkeypatch):
     )
 
 
+def test_a_person_who_stops_it_is_told_so(project, run, monkeypatch):
+    from mlconfig.recipe import load
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load, "load_recipe", stopped)
+    ended = run("validate", "toy.yaml")
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "stopped")
+
+
 def test_a_process_of_its_own_from_another_folder(project, tmp_path):
     good = process("validate", str(project / "toy.yaml"), cwd=tmp_path)
     assert (good.returncode, good.stderr) == (0, "")
