@@ -75,6 +75,10 @@ class Catalog:
         self.files = tuple(files)
         self._modules: dict[str, ModuleType] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the loaded modules: a process that gets a catalog loads its files itself."""
+        return {"project": self.project, "files": self.files, "_modules": {}}
+
     def list(self, kind: str) -> tuple[Listing, ...]:
         """All plugins of a kind by name; entry points are not imported, the project's listed files are."""
         found = [Listing(kind, point.name, _owner(point), point.value) for point in _installed(kind)]

@@ -19,6 +19,7 @@ from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.executors.on_ray import connect_cluster
 from mlconfig.engine.head.client import NAMESPACE
 from mlconfig.engine.live import applied_plans
+from mlconfig.engine.pace import Pace, stamp
 from mlconfig.engine.retrain import carry_rollout
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import MlconfigError
@@ -41,6 +42,7 @@ class Controller:
         self.turns: Counter[str] = Counter()
         self._running: dict[str, tuple[str, Any]] = {}
         self._shown: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
         self._thread.start()
 
@@ -65,12 +67,27 @@ class Controller:
             with Store.open(self.workspace.state_uri) as store:
                 self._look_after_rollout(plan, store)
                 self._look_after_aliases(plan, store)
-                run_cycle(self.workspace, plan, store, time.time())
+                self._look_after_windows(plan, store)
             self.faults.pop(plan.name, None)
         except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
             if self.faults.get(plan.name) != str(error):
                 logger.warning("%s: %s", plan.name, error)
             self.faults[plan.name] = str(error)
+
+    def _look_after_windows(self, plan: Plan, store: Store) -> None:
+        """Do a turn of the cycle when something is new and the rest after the last is over."""
+        deploy = plan.find(DeployStep)
+        if deploy is None:
+            return
+        pace = self._paces.setdefault(plan.name, Pace())
+        route, now = store.routes.current(deploy.endpoint), time.time()
+        seen = stamp(self.workspace, plan, route.generation if route is not None else None, now)
+        if pace.is_new(seen):
+            if not pace.is_rested():
+                return
+            pace.begin()
+            run_cycle(self.workspace, plan, store, now)
+            pace.end(seen)
         self.turns[plan.name] += 1
 
     def _look_after_rollout(self, plan: Plan, store: Store) -> None:

@@ -63,15 +63,28 @@ def start_serve_at(host: str, port: int) -> str:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         try:
             serve.start(http_options={"host": host, "port": port}, logging_config=LoggingConfig(**_NO_ACCESS_LOG))
-        except (RayServeException, RuntimeError, TimeoutError, ray.exceptions.RayError) as fault:
-            raise ServingError(
-                f"Ray Serve did not start: {_last_line(fault)}",
-                where=f"{host}:{port}",
-                hint="`mlconfig destroy` and a new start choose other ports",
-            ) from fault
-        client = _client()
+        except (RayServeException, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as fault:
+            client = _started_by_another()
+            if client is None:
+                raise ServingError(
+                    f"Ray Serve did not start: {_last_line(fault)}",
+                    where=f"{host}:{port}",
+                    hint="`mlconfig destroy` and a new start choose other ports",
+                ) from fault
+        client = client or _client()
     options = client.http_config
     return f"http://{options.host}:{options.port}"
+
+
+def _started_by_another(patience: float = 20.0) -> ServeControllerClient | None:
+    """The client of a Serve that somebody else started at the same time, once it is up; None when there is none."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        client = _running_client()
+        if client is not None:
+            return client
+        time.sleep(_POLL_S)
+    return None
 
 
 def deploy_application(
