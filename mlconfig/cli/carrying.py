@@ -18,7 +18,7 @@ from rich.table import Table
 from mlconfig.cli.tables import console as make_console
 
 if TYPE_CHECKING:
-    from mlconfig.engine.report import ApplyReport, StepEvent
+    from mlconfig.engine.report import ApplyReport, Progress, StepEvent
     from mlconfig.plan.plan import Plan
 
 MARKS = {"done": "[green]✓[/]", "kept": "[dim]=[/]", "failed": "[red]✗[/]", "refused": "[yellow]✗[/]", "waiting": " "}
@@ -63,7 +63,7 @@ def carry_out(plan: Plan, project: Path, *, output: str, until: str | None = Non
         return apply_plan(plan, project, progress=steps.update, until=until)
 
 
-def _line_printer(console: Console):  # type: ignore[no-untyped-def]  # noqa: ANN202 — a callback for apply_plan
+def _line_printer(console: Console) -> Progress:
     def print_event(event: StepEvent) -> None:
         if event.state != "started":
             told = "" if event.state == "kept" else f"{event.seconds:6.1f} s"
