@@ -47,4 +47,6 @@ class Alerts:
         )
         with self._database.read() as connection:
             found = [Alert.model_validate_json(text) for text in connection.execute(query).scalars()]
-        return list({(alert.version, alert.signal): alert for alert in sorted(found, key=lambda alert: alert.at)}.values())
+        return list(
+            {(alert.version, alert.signal): alert for alert in sorted(found, key=lambda alert: alert.at)}.values()
+        )

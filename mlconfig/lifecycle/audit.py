@@ -40,7 +40,9 @@ class Broken(Frozen):
 
 
 def _digest(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical({key: value for key, value in fields.items() if key != "hash"}).encode()).hexdigest()
+    return hashlib.sha256(
+        canonical({key: value for key, value in fields.items() if key != "hash"}).encode()
+    ).hexdigest()
 
 
 def _head(connection: Connection) -> tuple[int, str]:
@@ -50,7 +52,15 @@ def _head(connection: Connection) -> tuple[int, str]:
 
 
 def append(
-    connection: Connection, *, at: float, kind: str, subject: str, epoch: int, reason: str, before: str = "", after: str = ""
+    connection: Connection,
+    *,
+    at: float,
+    kind: str,
+    subject: str,
+    epoch: int,
+    reason: str,
+    before: str = "",
+    after: str = "",
 ) -> None:
     """Add an event inside the transaction of what it tells about."""
     last, prev_hash = _head(connection)

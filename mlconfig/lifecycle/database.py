@@ -98,7 +98,9 @@ class Database:
             hint = "somebody else wrote the same row first; read the state again"
             raise StateError("a write was lost to another", self.address, hint) from error
         except (OperationalError, ProgrammingError) as error:
-            raise StateError(f"the lifecycle database failed: {_first_line(error)}", self.address, _hint(error)) from error
+            raise StateError(
+                f"the lifecycle database failed: {_first_line(error)}", self.address, _hint(error)
+            ) from error
 
     def write(self) -> AbstractContextManager[Connection]:
         """A writing transaction: all of it is kept, or none."""
@@ -122,7 +124,9 @@ class Database:
     def check(self) -> None:
         """Refuse a database of a later version."""
         with self.read() as connection:
-            found = connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")).scalar()
+            found = connection.execute(
+                select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
+            ).scalar()
         if found is None or int(found) > tables.SCHEMA_VERSION:
             raise StateError(
                 f"the database has schema version {found}, and this mlconfig knows up to {tables.SCHEMA_VERSION}",

@@ -76,7 +76,9 @@ class Leases:
 def check(connection: Connection, lease: Lease, endpoint: str | None = None) -> None:
     """Refuse a write under a lease that is no longer held, or not the endpoint's; locks it until the transaction ends."""
     if endpoint is not None and lease.name != endpoint:
-        raise StateError(f"the lease of `{lease.name}` does not cover `{endpoint}`", hint="acquire the endpoint's own lease")
+        raise StateError(
+            f"the lease of `{lease.name}` does not cover `{endpoint}`", hint="acquire the endpoint's own lease"
+        )
     row = connection.execute(
         select(tables.lease.c.holder, tables.lease.c.epoch).where(tables.lease.c.name == lease.name).with_for_update()
     ).one_or_none()

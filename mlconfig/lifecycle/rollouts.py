@@ -109,7 +109,13 @@ class Rollouts:
             check(connection, lease, before.endpoint)
             _refuse(before, row_version, to, lease)
             learnt = changes.model_dump(exclude_none=True) if changes is not None else {}
-            values = {"state": to.value, "row_version": row_version + 1, "epoch": lease.epoch, "entered_at": now, **learnt}
+            values = {
+                "state": to.value,
+                "row_version": row_version + 1,
+                "epoch": lease.epoch,
+                "entered_at": now,
+                **learnt,
+            }
             connection.execute(update(tables.rollout).where(tables.rollout.c.id == rollout_id).values(**values))
             audit.append(
                 connection, at=now, kind="transition", subject=rollout_id, epoch=lease.epoch, reason=reason,

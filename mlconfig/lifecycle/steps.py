@@ -37,7 +37,9 @@ class Steps:
     def find(self, run_key: str) -> KeptStep | None:
         """The step that was carried out under this run key."""
         with self._database.read() as connection:
-            row = connection.execute(select(tables.step).where(tables.step.c.run_key == run_key)).mappings().one_or_none()
+            row = (
+                connection.execute(select(tables.step).where(tables.step.c.run_key == run_key)).mappings().one_or_none()
+            )
         return None if row is None else _kept(row)
 
     def record(

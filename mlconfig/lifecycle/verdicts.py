@@ -29,7 +29,12 @@ class Verdicts:
                 connection.execute(insert(table).values(**key, state=verdict.state, json=canonical(verdict)))
 
     def history(
-        self, endpoint: str, version: str, signal: str | None = None, scale: float | None = None, limit: int | None = None
+        self,
+        endpoint: str,
+        version: str,
+        signal: str | None = None,
+        scale: float | None = None,
+        limit: int | None = None,
     ) -> list[Verdict]:
         """The last ``limit`` windows' verdicts, oldest first."""
         table = tables.verdict

@@ -44,6 +44,7 @@ class Project:
     folder: Path
     mlflow: str
     name: str = field(default_factory=lambda: f"p{next(_numbers)}")
+    shared: Path | None = None
 
     def write(self, text: str) -> "Project":
         """Write the recipe; it says neither its name nor where MLflow is."""
@@ -52,7 +53,7 @@ class Project:
 
     def plan(self, *overrides: str) -> Plan:
         """The recipe's plan."""
-        given = [f"name={self.name}", f"tracking.uri='{self.mlflow}'", *overrides]
+        given = [f"name={self.name}", f"tracking.uri='{self.mlflow}'", f"engine.storage='{self.storage}'", *overrides]
         return compile_plan(load_recipe(self.folder / "recipe.yaml", given))
 
     def apply(self, *overrides: str, until: str | None = None) -> ApplyReport:
@@ -67,8 +68,8 @@ class Project:
 
     @property
     def storage(self) -> Path:
-        """Where it keeps everything."""
-        return self.folder / ".mlconfig"
+        """Where it keeps everything; ``shared`` is the storage of the session's Ray head."""
+        return self.shared or self.folder / ".mlconfig"
 
     def store(self) -> Store:
         """Its state."""
@@ -147,3 +148,9 @@ class Traffic:
 def make_traffic(project) -> Callable[..., Traffic]:
     """Traffic for a plan whose version is live."""
     return lambda plan, **how: Traffic(project, plan, **how)
+
+
+@pytest.fixture(scope="session")
+def make_project() -> Callable[[Path, str, Path], Project]:
+    """Makes projects by hand: folder, MLflow's address, the storage they share."""
+    return lambda folder, mlflow, shared: Project(folder, mlflow, shared=shared)

@@ -47,7 +47,9 @@ def test_many_may_open_a_new_database_at_once(uri: str) -> None:
 def test_a_later_schema_is_refused_with_advice(uri: str) -> None:
     with Store.open(uri) as store, store.database.write() as connection:
         connection.execute(update(tables.meta).where(tables.meta.c.key == "schema_version").values(value="99"))
-    with pytest.raises(StateError, match=r"schema version 99, and this mlconfig knows up to 1\n  hint: upgrade mlconfig"):
+    with pytest.raises(
+        StateError, match=r"schema version 99, and this mlconfig knows up to 1\n  hint: upgrade mlconfig"
+    ):
         Store.open(uri)
 
 

@@ -18,7 +18,12 @@ def test_a_step_is_found_by_its_run_key_only(store: Store) -> None:
     store.steps.record("k1", "train", "train", {"file": "m", "metrics": {"auc": 0.5}}, seconds=1.5, now=10.0)
     kept = store.steps.find("k1")
     assert kept is not None
-    assert (kept.step, kept.output, kept.seconds, kept.at) == ("train", {"file": "m", "metrics": {"auc": 0.5}}, 1.5, 10.0)
+    assert (kept.step, kept.output, kept.seconds, kept.at) == (
+        "train",
+        {"file": "m", "metrics": {"auc": 0.5}},
+        1.5,
+        10.0,
+    )
     assert store.steps.find("k2") is None
 
 

@@ -56,7 +56,9 @@ def _clock():
 def _run(store: Store, world: World, lease: Lease, clock) -> Rollout:
     """Ticks until nothing moves, as a controller does."""
     while True:
-        moved = [advance(store, rollout, world.workers, clock, lease) != rollout for rollout in store.rollouts.all("churn")]
+        moved = [
+            advance(store, rollout, world.workers, clock, lease) != rollout for rollout in store.rollouts.all("churn")
+        ]
         if not any(moved):
             return store.rollouts.all("churn")[-1]
 

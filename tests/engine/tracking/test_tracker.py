@@ -90,7 +90,11 @@ def test_a_run_keeps_params_metrics_tags_and_its_data(tracker: Tracker, run: str
     assert kept.data.tags["mlconfig.plan_digest"] == "abc"
     assert kept.info.status == "FINISHED"
     (data,) = kept.inputs.dataset_inputs
-    assert (data.dataset.name, data.dataset.digest, data.dataset.source) == ("churn.parquet", "f" * 36, "data/churn.parquet")
+    assert (data.dataset.name, data.dataset.digest, data.dataset.source) == (
+        "churn.parquet",
+        "f" * 36,
+        "data/churn.parquet",
+    )
 
 
 def test_trials_are_runs_below_their_parent(tracker: Tracker, run: str) -> None:
