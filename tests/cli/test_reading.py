@@ -43,6 +43,18 @@ def test_validate_tells_all_problems_of_a_recipe(project, run, tmp_path):
     assert "did you mean `target`?" in ended.err
 
 
+def test_validate_for_machines(project, run):
+    fine = run("validate", "toy.yaml", "-o", "json")
+    assert (fine.code, fine.json) == (0, {"problems": []})
+    ended = run("validate", "toy.yaml", "-o", "json", "tuning.trails=5", "random_state=-1")
+    assert (ended.code, ended.err) == (2, "")
+    found = {problem["path"]: problem for problem in ended.json["problems"]}
+    assert set(found) == {"tuning.trails", "random_state"}
+    assert found["tuning.trails"] == {
+        "where": "override tuning.trails=5", "path": "tuning.trails", "what": "unknown key", "hint": "did you mean `trials`?",
+    }  # fmt: skip
+
+
 def test_validate_tells_all_problems_of_plugins(project, run):
     ended = run("validate", "toy.yaml", "model=lightgmb", "data.source=cvs", "evaluation.metric=rmse")
     assert ended.code == 2
