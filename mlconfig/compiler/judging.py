@@ -7,10 +7,13 @@ from mlconfig.plan.steps import EvaluateStep, GateStep
 
 
 def evaluate_step(bench: Bench) -> EvaluateStep:
-    """The packaged bytes on the held-out rows. What the gates ask is not its business, so it does not hold them."""
+    """The packaged bytes on the held-out rows. What the gates ask is not its business, so it does not hold them.
+
+    Its figures go to the registered version, so each version is measured, also one of the same bytes.
+    """
     return EvaluateStep(
         id="evaluate",
-        inputs=("read", "train", "package"),
+        inputs=("read", "train", "package", "register"),
         plugins=tuple(bench.pin("metric", name) for name in bench.metrics),
         metric=bench.metric,
         metrics=bench.metrics,

@@ -10,7 +10,9 @@ def package_step(bench: Bench) -> PackageStep:
     """One file out of features and model."""
     packaging = bench.recipe.packaging
     pins = (bench.pin("exporter", packaging.exporter.name),)
-    return PackageStep(id="package", inputs=("read", "train"), plugins=pins, packaging=packaging)
+    return PackageStep(
+        id="package", inputs=("read", "train"), plugins=pins, name=bench.recipe.name, packaging=packaging
+    )
 
 
 def register_step(bench: Bench) -> RegisterStep:

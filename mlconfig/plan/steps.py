@@ -75,9 +75,13 @@ class TrainStep(LearningStep):
 
 
 class PackageStep(BaseStep):
-    """Export features and model as one file, prove that it predicts the same, make the reference profile."""
+    """Export features and model as one file, prove that it predicts the same, make the reference profile.
+
+    ``name`` is whose version it is: the signature and the folder carry it, so two recipes share neither.
+    """
 
     kind: Literal["package"] = "package"
+    name: str
     packaging: Packaging
 
 

@@ -151,6 +151,6 @@ def make_traffic(project) -> Callable[..., Traffic]:
 
 
 @pytest.fixture(scope="session")
-def make_project() -> Callable[[Path, str, Path], Project]:
-    """Makes projects by hand: folder, MLflow's address, the storage they share."""
-    return lambda folder, mlflow, shared: Project(folder, mlflow, shared=shared)
+def make_project() -> Callable[..., Project]:
+    """Makes projects by hand: folder, MLflow's address, and the storage where it is another's."""
+    return lambda folder, mlflow, shared=None: Project(folder, mlflow, shared=shared)

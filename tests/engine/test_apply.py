@@ -95,6 +95,21 @@ def test_a_version_whose_folder_was_removed_is_made_again_with_the_same_bytes(sh
     assert json.loads(after["card.json"])["metrics"] == json.loads(before["card.json"])["metrics"]
 
 
+def test_every_version_has_its_own_folder_and_figures_though_another_recipe_learned_the_same(shop, make_project):
+    first = shop.apply()
+    twin = make_project(shop.folder, shop.mlflow)
+    second = twin.apply()
+    assert second.ran == ("package", "register", "evaluate", "gate"), "what was learned is shared"
+    renamed = twin.apply("tags.team=shop")
+    assert renamed.version == "2"
+    with shop.store() as store:
+        cards = [store.versions.get(shop.name, "1"), *(store.versions.get(twin.name, each) for each in "12")]
+    assert [card.metrics["roc_auc"].value for card in cards] == [first.metrics["roc_auc"]] * 3
+    folders = [shop.storage / card.folder for card in cards]
+    signatures = [json.loads((folder / "signature.json").read_text()) for folder in folders]
+    assert [signature["name"] for signature in signatures] == [shop.name, twin.name, twin.name]
+
+
 def test_a_refusal_is_reported_and_repeated_without_work(shop):
     first = shop.apply("evaluation.gates.roc_auc.min=0.999")
     assert first.refused
