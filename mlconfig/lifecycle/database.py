@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mlconfig.errors import StateError
 from mlconfig.lifecycle import tables
@@ -50,7 +50,10 @@ def _on_sqlite_begin(connection: Connection) -> None:
 def _sqlite_engine(url: URL, create: bool) -> Engine:
     path = Path(url.database or "")
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"the folder cannot be made: {error.strerror}", str(path.parent)) from None
     mode = "rwc" if create else "rw"
     address = url.set(database=f"file:{path}", query={"mode": mode, "uri": "true"})
     engine = create_engine(address, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
@@ -97,7 +100,7 @@ class Database:
         except IntegrityError as error:
             hint = "somebody else wrote the same row first; read the state again"
             raise StateError("a write was lost to another", self.address, hint) from error
-        except (OperationalError, ProgrammingError) as error:
+        except DBAPIError as error:
             raise StateError(
                 f"the lifecycle database failed: {_first_line(error)}", self.address, _hint(error)
             ) from error

@@ -66,6 +66,18 @@ def test_a_foreign_database_is_refused() -> None:
         Database("mysql://u@h/d")
 
 
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lifecycle.db").write_text("this is text, and a database is none of it\n" * 40)
+    with pytest.raises(StateError, match="file is not a database"):
+        Store.open(f"sqlite:///{tmp_path / 'lifecycle.db'}")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="the folder cannot be made: "):
+        Store.open(f"sqlite:///{tmp_path / 'file' / 'lifecycle.db'}")
+
+
 def test_an_error_never_shows_the_password() -> None:
     with pytest.raises(StateError) as told:
         Store.open("postgresql://someone:s3cr3t@127.0.0.1:1/none")

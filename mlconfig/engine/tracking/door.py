@@ -39,11 +39,13 @@ def make_client(uri: str) -> Any:
 @contextmanager
 def told(uri: str) -> Iterator[None]:
     """MLflow's errors as ours, with its address (without a password) and its first line."""
+    switch_off()
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         line = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise TrackingError(f"MLflow refused: {line}", _without_password(uri), "check tracking.uri") from error
 

@@ -48,8 +48,8 @@ class Tracker:
         Raises:
             TrackingError: unreachable, or the store refuses.
         """
-        client = make_client(uri)
         with told(uri):
+            client = make_client(uri)
             return cls(uri, _experiment(client, uri, experiment, artifact_root), client)
 
     def start_run(self, name: str, tags: Mapping[str, str] | None = None, parent: str | None = None) -> str:
