@@ -21,7 +21,10 @@ JUDGING = (EvaluateStep, GateStep)
 
 
 class Passage:
-    """Does the machine's work for one rollout with the steps of a plan."""
+    """Does the machine's work for one rollout with the steps of a plan.
+
+    Each piece of work begins with the first step: who takes up what another process left finds its steps kept.
+    """
 
     def __init__(self, carrier: Carrier) -> None:
         self.carrier = carrier
@@ -33,16 +36,27 @@ class Passage:
 
     def _train(self, _: Rollout, __: str) -> Outcome:
         output = self._carry(*LEARNING)
-        changes = Changes(artifact_sha256=output["sha256"], folder=output["folder"])
-        return Outcome(reason=output["note"], changes=changes)
+        return Outcome(reason=output["note"], changes=self._learnt())
 
     def _register(self, _: Rollout, __: str) -> Outcome:
-        output = self._carry(RegisterStep)
-        return Outcome(reason=output["note"], changes=Changes(version=output["version"]))
+        output = self._carry(*LEARNING, RegisterStep)
+        return Outcome(reason=output["note"], changes=self._learnt())
 
     def _gate(self, _: Rollout, __: str) -> Outcome:
-        output = self._carry(*JUDGING)
-        return Outcome(passed=not output["refused"], reason=output["note"])
+        output = self._carry(*LEARNING, RegisterStep, *JUDGING)
+        return Outcome(passed=not output["refused"], reason=output["note"], changes=self._learnt())
+
+    def _learnt(self) -> Changes:
+        """What the candidate is by now: another one than before, when its data changed while nobody worked on it."""
+        outputs = self.carrier.job.outputs
+        package, version = outputs["package"], outputs.get("register", {}).get("version")
+        return Changes(artifact_sha256=package["sha256"], folder=package["folder"], version=version)
+
+    def recall(self) -> None:
+        """Tell of the steps that were carried out before this process took the rollout up."""
+        for step in (self.carrier.job.plan.find(kind) for kind in (*LEARNING, RegisterStep, *JUDGING)):
+            if step is not None and self.carrier.kept(step) is not None:
+                self.carrier.carry(step)
 
     def _carry(self, *kinds: type[Any]) -> Output:
         output: Output = {}
@@ -62,6 +76,7 @@ def drive(store: Store, rollout: Rollout, carrier: Carrier, lease: Lease) -> Rol
         rollout = advance(store, rollout, passage.workers(), time.time, lease)
     if rollout.state is State.FAILED:
         raise passage.error or EngineError(f"rollout `{rollout.id}` failed", hint="`mlconfig status` shows why")
+    passage.recall()
     if rollout.state is State.LIVE:
         retire(store, rollout, lease)
     return rollout

@@ -20,7 +20,7 @@ from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job
 from mlconfig.engine.live import fingerprint
 from mlconfig.engine.passage import drive, open_rollout
-from mlconfig.engine.report import ApplyReport, silent
+from mlconfig.engine.report import ApplyReport, Progress, silent
 from mlconfig.engine.tenure import tenure
 from mlconfig.engine.workspace import Workspace, write_json
 from mlconfig.lifecycle.rollouts import Rollout
@@ -75,11 +75,11 @@ class Project:
         """Its state."""
         return Store.open(f"sqlite:///{self.storage / 'lifecycle.db'}")
 
-    def go_live(self, plan: Plan) -> Rollout:
+    def go_live(self, plan: Plan, progress: Progress = silent) -> Rollout:
         """What ``apply`` does to bring a version live, without a cluster: the same rollout, carried by this process."""
         workspace, endpoint = self.workspace(plan), plan.step(DeployStep).endpoint
         with Store.open(workspace.state_uri) as store, tenure(store, endpoint) as lease:
-            carrier = Carrier(Job(workspace, plan, fingerprint(workspace, plan)), store, LocalExecutor(), silent)
+            carrier = Carrier(Job(workspace, plan, fingerprint(workspace, plan)), store, LocalExecutor(), progress)
             live = drive(store, open_rollout(store, endpoint, plan.digest, "apply", lease), carrier, lease)
         write_json(workspace.plan_file(plan.name), plan.to_json())
         return live

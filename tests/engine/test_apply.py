@@ -190,6 +190,48 @@ def test_a_file_of_the_project_is_a_plugin_from_reading_to_the_packaged_bytes(sh
     assert [each["name"] for each in numeric["transforms"]] == ["impute", "sign"]
 
 
+@pytest.mark.parametrize("step", ["train", "register", "evaluate", "gate"])
+def test_an_interrupted_apply_goes_on_where_it_was(shop, step):
+    done = []
+
+    def interrupt(event):
+        if (event.step, event.state) == (step, "started"):
+            raise KeyboardInterrupt
+
+    def tell(event):
+        if event.state == "done":
+            done.append(event.step)
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.go_live(shop.plan(), interrupt)
+    with shop.store() as store:
+        begun = store.rollouts.open(shop.name)
+    live = shop.go_live(shop.plan(), tell)
+    assert (live.id, live.state) == (begun.id, State.LIVE)
+    assert done == list(ALL[ALL.index(step) :])
+    with shop.store() as store:
+        assert store.routes.current(shop.name).champion.version == "1"
+        assert len(store.rollouts.all(shop.name)) == 1
+
+
+def test_data_that_changed_while_apply_was_interrupted_is_learned_anew(project):
+    def interrupt(event):
+        if (event.step, event.state) == ("register", "started"):
+            raise KeyboardInterrupt
+
+    project.write(CSV)
+    write_csv(project.folder / "rows.csv", 400)
+    with pytest.raises(KeyboardInterrupt):
+        project.go_live(project.plan(), interrupt)
+    write_csv(project.folder / "rows.csv", 460)
+    assert project.go_live(project.plan()).state is State.LIVE
+    with project.store() as store:
+        champion = store.routes.current(project.name).champion
+        card = store.versions.get(project.name, champion.version)
+    assert card.artifact_sha256 == champion.artifact_sha256
+    assert json.loads((project.storage / champion.folder / "dataset.json").read_text())["rows"] == 460
+
+
 def write_csv(file, rows, *, plan="text"):
     lines = ["age,plan,left"]
     for i in range(rows):
