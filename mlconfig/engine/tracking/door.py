@@ -17,11 +17,15 @@ SWITCHES = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # a model's own file must not say what may be unpickled
 }
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+"""A server that is away is asked for a quarter of a minute, not for two; what the environment says goes before."""
 
 
 def switch_off() -> None:
     """Telemetry off, pickle off, and quiet about the tables it makes."""
     os.environ.update(SWITCHES)
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
