@@ -69,6 +69,8 @@ def _print_live(console: Console, status: Status) -> None:
                 f"  {name} {metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}] at evaluation", markup=False
             )
     console.print(f"  retraining: {status.policy}", markup=False)
+    if status.controller:
+        console.print(f"  controller: {status.controller}", markup=False)
 
 
 def _print_history(console: Console, status: Status) -> None:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -18,6 +19,7 @@ from mlconfig.engine.aliases import project_aliases
 from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.executors.on_ray import connect_cluster
 from mlconfig.engine.head.client import NAMESPACE
+from mlconfig.engine.heartbeat import Heartbeat, beat
 from mlconfig.engine.live import applied_plans
 from mlconfig.engine.pace import Pace, stamp
 from mlconfig.engine.retrain import carry_rollout
@@ -50,10 +52,6 @@ class Controller:
         """What went wrong in the last turn, by recipe."""
         return dict(self.faults)
 
-    def turn(self, name: str) -> int:
-        """How many turns a recipe had; two more mean that all that was there at the first look was acted upon."""
-        return self.turns[name]
-
     def _tick_for_ever(self) -> None:
         while True:
             began = time.monotonic()
@@ -73,6 +71,9 @@ class Controller:
             if self.faults.get(plan.name) != str(error):
                 logger.warning("%s: %s", plan.name, error)
             self.faults[plan.name] = str(error)
+        with suppress(OSError):  # a full disk is told by what needs it
+            sign = Heartbeat(self.turns[plan.name], time.time(), self.faults.get(plan.name, ""))
+            beat(self.workspace, plan.name, sign)
 
     def _look_after_windows(self, plan: Plan, store: Store) -> None:
         """Do a turn of the cycle when something is new and the rest after the last is over."""

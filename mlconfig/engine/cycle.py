@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mlconfig.contracts.trigger import TriggerView
 from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.moment import endpoint_now
+from mlconfig.engine.passage import retrain_on_its_way
 from mlconfig.engine.retrain import record_request
 from mlconfig.engine.secrecy import hidden
 from mlconfig.engine.tenure import tenure
@@ -146,9 +147,9 @@ def _standing(plan: Plan, store: Store, version: str, now: float) -> tuple[Alert
 
 
 def _policy(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: bool) -> Decision | None:
-    """Ask the policy; a retrain that it wants is requested, unless a rollout is on its way."""
+    """Ask the policy; a retrain that it wants is requested, unless one is on its way."""
     step, endpoint = plan.find(RetrainStep), plan.step(DeployStep).endpoint
-    if step is None or store.rollouts.open(endpoint) is not None:
+    if step is None or retrain_on_its_way(store, endpoint) is not None:
         return None
     tools = Toolbox(workspace, plan)
     triggers = {name: tools.create("trigger", name, params) for name, params in step.retraining.when.items()}

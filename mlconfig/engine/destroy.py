@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
-from mlconfig.engine.head.head import connect, destroy_head, find_head
+from mlconfig.engine.head import connect, destroy_head, disconnect, find_head
 from mlconfig.engine.live import applied_plans
 from mlconfig.engine.workspace import Workspace
 from mlconfig.plan.plan import Plan
@@ -21,6 +22,8 @@ def destroy_all(workspace: Workspace) -> int:
         for plan in applied_plans(workspace):
             ended += _remove(workspace, plan)
     else:
+        if "ray" in sys.modules:
+            disconnect()  # Ray ends a process whose cluster goes away under it
         ended = destroy_head(workspace.storage)
     for plan in applied_plans(workspace):
         workspace.plan_file(plan.name).unlink(missing_ok=True)

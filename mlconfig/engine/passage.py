@@ -97,16 +97,25 @@ def open_rollout(
     if found is not None and found.plan_digest == plan_digest and found.reason == reason:
         return found
     if found is not None:
-        abandoned = f"abandoned by its process; {reason} takes its place"
-        store.rollouts.transition(
-            found.id, found.row_version, State.FAILED, reason=abandoned, now=time.time(), lease=lease
-        )
+        abandon(store, found, reason, lease)
     return store.rollouts.request(endpoint, plan_digest, reason=reason, now=time.time(), lease=lease, request=request)
 
 
-def refuse_if_busy(store: Store, endpoint: str) -> None:
-    """Raise ``StateError`` when a rollout is on its way."""
+def abandon(store: Store, rollout: Rollout, reason: str, lease: Lease) -> None:
+    """End a rollout that nobody works on any more, as holding its endpoint's lease proves."""
+    told = f"abandoned by its process; {reason} takes its place"
+    store.rollouts.transition(rollout.id, rollout.row_version, State.FAILED, reason=told, now=time.time(), lease=lease)
+
+
+def retrain_on_its_way(store: Store, endpoint: str) -> Rollout | None:
+    """The retrain that the controller carries out, or will; an apply is its own process's."""
     found = store.rollouts.open(endpoint)
+    return found if found is not None and found.request.get("kind") == "retrain" else None
+
+
+def refuse_if_busy(store: Store, endpoint: str) -> None:
+    """Raise ``StateError`` when a retrain is on its way."""
+    found = retrain_on_its_way(store, endpoint)
     if found is not None:
         what = f"rollout `{found.id}` of `{endpoint}` is on its way ({found.state}: {found.reason})"
         raise StateError(what, hint="wait for it; `mlconfig status` shows it")

@@ -9,7 +9,7 @@ from mlconfig.engine.carrier import Carrier
 from mlconfig.engine.champion import Champion, champion_of, frozen_features
 from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job, Retrain
-from mlconfig.engine.passage import drive, refuse_if_busy
+from mlconfig.engine.passage import abandon, drive, refuse_if_busy, retrain_on_its_way
 from mlconfig.engine.report import Progress, silent
 from mlconfig.engine.tenure import tenure
 from mlconfig.engine.workspace import Workspace
@@ -41,9 +41,15 @@ def request_retrain(workspace: Workspace, plan: Plan, reason: str) -> Rollout:
 def record_request(
     store: Store, plan: Plan, lease: Lease, *, reason: str, now: float, drift_since: float | None = None
 ) -> Rollout:
-    """A new rollout that a retrain shall fill; ``now`` is the endpoint's time, kept for the cooldown."""
+    """A new rollout that a retrain shall fill; ``now`` is the endpoint's time, kept for the cooldown.
+
+    An apply that was interrupted gives way; who was still at work on it would hold the lease.
+    """
     request: dict[str, Any] = {"kind": "retrain", "now": now, "drift_since": drift_since}
     endpoint = plan.step(DeployStep).endpoint
+    stopped = store.rollouts.open(endpoint)
+    if stopped is not None and retrain_on_its_way(store, endpoint) is None:
+        abandon(store, stopped, reason, lease)
     return store.rollouts.request(endpoint, plan.digest, reason=reason, now=time.time(), lease=lease, request=request)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import ray
 from ray import serve
 from ray.serve._private.client import ServeControllerClient
-from ray.serve.context import _get_global_client
+from ray.serve.context import _get_global_client, _set_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import LoggingConfig, ServeApplicationSchema, ServeDeploySchema
 
@@ -207,6 +207,11 @@ def _wait(name: str, wanted: str, timeout: float) -> None:
                 hint="Ray's logs are in <temp_dir>/ray/session_latest/logs/serve; <temp_dir> is in .mlconfig/ray/head.json",
             )
         time.sleep(_POLL_S)
+
+
+def forget_client() -> None:
+    """Let go of the cluster that this process talked to, so that the next one is not taken for it."""
+    _set_global_client(None)
 
 
 def _running_client() -> ServeControllerClient | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from mlconfig.engine.address import base_url
 from mlconfig.engine.ask import get_json
+from mlconfig.engine.heartbeat import STALE_S, last_heartbeat
 from mlconfig.engine.live import applied_plan, has_state
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import ServingError
@@ -37,6 +39,7 @@ class Status:
     verdicts: tuple[Verdict, ...] = ()
     alerts: tuple[Alert, ...] = ()
     policy: str = ""
+    controller: str = ""
 
 
 def status_of(workspace: Workspace, plan: Plan) -> Status:
@@ -46,7 +49,25 @@ def status_of(workspace: Workspace, plan: Plan) -> Status:
     url = base_url(workspace) if deploy is not None else None
     serving, problem = _ask(url, endpoint)
     applied = applied_plan(workspace, plan.name)
-    bare = Status(plan.name, endpoint, url, serving, problem, applied is not None, policy=_policy(applied or plan))
+    bare = Status(
+        name=plan.name,
+        endpoint=endpoint,
+        url=url,
+        serving=serving,
+        problem=problem,
+        applied=applied is not None,
+        policy=_policy(applied or plan),
+        controller=_controller(workspace, plan.name) if applied is not None else "",
+    )
+        plan.name,
+        endpoint,
+        url,
+        serving,
+        problem,
+        applied is not None,
+        policy=_policy(applied or plan),
+        controller=_controller(workspace, plan.name) if applied is not None else "",
+    )
     if not has_state(workspace):
         return bare
     with Store.open(workspace.state_uri) as store:
@@ -90,3 +111,14 @@ def _policy(plan: Plan) -> str:
         return "only by hand"
     policy = step.retraining
     return f"on {' or '.join(policy.when)}, from {policy.data.from_}, cooldown {format_duration(policy.cooldown)}"
+
+
+def _controller(workspace: Workspace, name: str) -> str:
+    """How the controller does, in words."""
+    sign = last_heartbeat(workspace, name)
+    if sign is None:
+        return "has not looked yet"
+    silent = time.time() - sign.at
+    if silent > STALE_S:
+        return f"was last heard of {silent:.0f} s ago; `mlconfig apply` starts it again"
+    return sign.fault or "looks after it"

@@ -6,6 +6,9 @@ itself: it alerts on drift, sees quality fall, retrains by the declared policy, 
 
 import calendar
 import csv
+import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,13 +17,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import ray
 
-from mlconfig.compiler.compiler import compile_plan
-from mlconfig.engine.apply import apply_plan
 from mlconfig.engine.champion import Champion
-from mlconfig.engine.controller import find_controller
-from mlconfig.engine.destroy import destroy_all
+from mlconfig.engine.heartbeat import last_heartbeat
 from mlconfig.engine.workspace import Workspace
 from mlconfig.lifecycle.states import State
 from mlconfig.lifecycle.store import Store
@@ -28,6 +27,7 @@ from mlconfig.recipe.load import load_recipe
 from mlconfig.records.packing import Packing, pack_rows
 
 ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "hotel_bookings.yaml"
 DATA = ROOT.parent / "shared" / "data" / "hotel_bookings" / "hotel_bookings.csv"
 NAME = "hotel_bookings"
 WINDOW = 30 * 86400.0
@@ -81,7 +81,7 @@ class Replay:
     """The endpoint's clients: sends a window's requests, then its labels."""
 
     def __init__(self, report):
-        self.client = httpx.Client(base_url=f"{report.url}/v1/{report.endpoint}", timeout=30)
+        self.client = httpx.Client(base_url=f"{report['url']}/v1/{report['endpoint']}", timeout=30)
 
     def version(self):
         """The version that answers."""
@@ -108,26 +108,35 @@ def accuracy(labels, said):
     return sum(int(label) == int(each) for label, each in zip(labels, said, strict=True)) / len(labels)
 
 
+def mlconfig(*arguments):
+    """Run a verb as its users do."""
+    run = subprocess.run(
+        [sys.executable, "-m", "mlconfig", *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
 @pytest.fixture
 def applied(tmp_path):
-    recipe = load_recipe(
-        ROOT / "recipes" / "hotel_bookings.yaml",
-        [f"data.source.params.path='{DATA}'", f"engine.storage='{tmp_path / 's'}'"],
-    )
-    plan = compile_plan(recipe)
-    workspace = Workspace(recipe.project, plan.engine)
+    overrides = [f"data.source.params.path='{DATA}'", f"engine.storage='{tmp_path / 's'}'"]
+    recipe = load_recipe(RECIPE, overrides)
     try:
-        yield workspace, apply_plan(plan, recipe.project)
+        report = json.loads(mlconfig("apply", str(RECIPE), *overrides, "-o", "json"))
+        yield Workspace(recipe.project, recipe.engine), report
     finally:
-        destroy_all(workspace)
+        began = time.monotonic()
+        mlconfig("destroy", str(RECIPE), *overrides)
+        print(f"destroyed in {time.monotonic() - began:.1f} s")
 
 
 def test_the_loop_closes_on_real_drifting_data(applied, capsys):
     workspace, report = applied
-    assert report.version == "1"
-    assert report.metrics["accuracy"] > 0.8
+    assert report["version"] == "1"
+    assert report["metrics"]["accuracy"] > 0.8
     with Store.open(workspace.state_uri) as store:
-        table = replay_history(Replay(report), store, Champion(workspace.storage, store.routes.current(NAME).champion))
+        frozen = Champion(workspace.storage, store.routes.current(NAME).champion)
+        table = replay_history(Replay(report), workspace, store, frozen)
         fill_states(store, table)
         rollouts = store.rollouts.all(NAME)
     with capsys.disabled():
@@ -135,7 +144,7 @@ def test_the_loop_closes_on_real_drifting_data(applied, capsys):
     assert_the_story(table, rollouts)
 
 
-def replay_history(replay, store, frozen):
+def replay_history(replay, workspace, store, frozen):
     """Send window after window; a row of figures for each, beside those of the first version."""
     predictor, signature, table = frozen.predictor(), frozen.signature, []
     for number, rows in arrivals().items():
@@ -152,7 +161,7 @@ def replay_history(replay, store, frozen):
             }
         )
         if number:  # the rows of this window have completed the one before
-            wait_for_the_controller(store, table[-2]["start"], table[-2]["version"])
+            wait_for_the_controller(workspace, store, table[-2]["start"], table[-2]["version"])
             until(lambda: replay.version() == champion(store), "the replica's switch")
     return table
 
@@ -162,7 +171,7 @@ def champion(store):
     return store.routes.current(NAME).champion.version
 
 
-def wait_for_the_controller(store, start, version):
+def wait_for_the_controller(workspace, store, start, version):
     """Until a window is judged, and what that caused is done.
 
     A version is judged by its own answers, so a window that it did not answer, because it went live later, has no verdict.
@@ -174,9 +183,8 @@ def wait_for_the_controller(store, start, version):
         return champion(store) != version or {"input_drift", "performance"} <= signals
 
     until(judged, f"the verdict on the window of {day(start)}")
-    controller = find_controller()
-    begun = ray.get(controller.turn.remote(NAME))
-    until(lambda: ray.get(controller.turn.remote(NAME)) >= begun + 2, "the policy's decision")
+    begun = last_heartbeat(workspace, NAME).turn
+    until(lambda: last_heartbeat(workspace, NAME).turn >= begun + 2, "the policy's decision")
     until(lambda: store.rollouts.open(NAME) is None, "the end of the rollout")
 
 

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from mlconfig.engine.executors import run_job
-from mlconfig.engine.head import Head, connect, find_head, start_head
+from mlconfig.engine.head import Head, connect, disconnect, find_head, start_head
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import EngineError, MlconfigError
@@ -41,14 +41,19 @@ class Worker:
 
 
 def connect_cluster(workspace: Workspace) -> None:
-    """Connect to the given cluster, or to a head of our own, started if need be."""
+    """Connect to the given cluster, or to a head of our own, started if need be; leaves another one that was connected."""
     engine = workspace.engine
     if engine.address is not None:
         connect(engine.address)
         return
     cpus = None if engine.cpus == "auto" else engine.cpus
     memory = None if engine.memory_limit == "auto" else engine.memory_limit
-    connect(start_head(workspace.storage, cpus=cpus, memory=memory))
+    head = start_head(workspace.storage, cpus=cpus, memory=memory)
+    import ray
+
+    if ray.is_initialized() and ray.get_runtime_context().gcs_address != head.address:
+        disconnect()
+    connect(head)
 
 
 class RayExecutor:

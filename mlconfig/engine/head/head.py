@@ -287,7 +287,11 @@ def connect(head_or_address: Head | str) -> None:
 
 
 def disconnect() -> None:
-    """Leave the cluster; the head goes on."""
+    """Leave the cluster; the head goes on. Nothing happens when this process is not connected."""
     import ray
+
+    serve_api = sys.modules.get("mlconfig.engine.serve_api")
+    if serve_api is not None:
+        serve_api.forget_client()
 
     ray.shutdown()
