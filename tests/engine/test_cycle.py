@@ -208,6 +208,30 @@ def test_windows_go_by_event_time_and_one_from_the_future_holds_nothing_up(shop,
     assert turn(shop, plan, NOON + 10).decision.retrain
 
 
+def test_an_apply_that_somebody_stopped_keeps_no_retrain_from_happening(shop, make_traffic):
+    plan = go_live(shop)
+
+    def interrupt(event):
+        if (event.step, event.state) == ("register", "started"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.go_live(shop.plan("model.params.C=0.5"), interrupt)
+    traffic = make_traffic(plan)
+    for number in range(2):
+        traffic.send("moved", 80, NOON + number * HOUR)
+    with shop.store() as store:
+        stopped = store.rollouts.open(shop.name)
+        with tenure(store, shop.name):
+            waiting = turn(shop, plan, NOON + 2 * HOUR)
+        assert waiting.decision.retrain
+        assert store.rollouts.open(shop.name) == stopped, "while somebody is at work, nothing is taken from them"
+        assert turn(shop, plan, NOON + 2 * HOUR + 1).decision.retrain
+        assert store.rollouts.get(stopped.id).state is State.FAILED
+        assert "abandoned by its process" in store.audit.events(stopped.id)[-1].reason
+    assert carry(shop, plan) == "LIVE"
+
+
 DETECTOR = '''
 """A detector that cannot."""
 
