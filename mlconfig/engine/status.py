@@ -59,15 +59,6 @@ def status_of(workspace: Workspace, plan: Plan) -> Status:
         policy=_policy(applied or plan),
         controller=_controller(workspace, plan.name) if applied is not None else "",
     )
-        plan.name,
-        endpoint,
-        url,
-        serving,
-        problem,
-        applied is not None,
-        policy=_policy(applied or plan),
-        controller=_controller(workspace, plan.name) if applied is not None else "",
-    )
     if not has_state(workspace):
         return bare
     with Store.open(workspace.state_uri) as store:
