@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlconfig.engine.carrier import Carrier
+from mlconfig.engine.champion import find_champion
 from mlconfig.engine.job import Output
 from mlconfig.errors import EngineError, MlconfigError, StateError
 from mlconfig.lifecycle.lease import Lease
@@ -14,7 +15,8 @@ from mlconfig.lifecycle.machine import Outcome, advance
 from mlconfig.lifecycle.rollouts import Changes, Rollout
 from mlconfig.lifecycle.states import TERMINAL, State
 from mlconfig.lifecycle.store import Store
-from mlconfig.plan.steps import EvaluateStep, GateStep, PackageStep, ReadStep, RegisterStep, TrainStep, TuneStep
+from mlconfig.plan.step import BaseStep
+from mlconfig.plan.steps import EvaluateStep, GateStep, PackageStep, ReadStep, RegisterStep, TrainStep, TuneStepfrom mlconfig.records.verdict import GateVerdict
 
 LEARNING = (ReadStep, TuneStep, TrainStep, PackageStep)
 JUDGING = (EvaluateStep, GateStep)
@@ -58,11 +60,20 @@ class Passage:
             if step is not None and self.carrier.kept(step) is not None:
                 self.carrier.carry(step)
 
+    def _stands(self, step: BaseStep) -> bool:
+        """A verdict stands against the champion that it was found with, and against no other."""
+        gate = self.carrier.kept(step) if isinstance(step, GateStep) else None
+        champion = find_champion(self.carrier.job) if gate is not None else None
+        if gate is None or champion is None:
+            return True
+        verdict = GateVerdict.model_validate(gate["verdict"])
+        return champion.route.artifact_sha256 == verdict.artifact_sha256 or champion.route.version == verdict.champion
+
     def _carry(self, *kinds: type[Any]) -> Output:
         output: Output = {}
         try:
             for step in (self.carrier.job.plan.find(kind) for kind in kinds):
-                output = self.carrier.carry(step) if step is not None else output
+                output = self.carrier.carry(step, stands=self._stands(step)) if step is not None else output
         except MlconfigError as error:
             self.error = error
             raise

@@ -95,3 +95,13 @@ def test_a_fair_comparison_names_both_values(project):
     assert result.champion is not None
     assert abs(result.value - result.champion) < 0.2
     assert states == ["SUPERSEDED", "LIVE"]
+
+
+def test_a_verdict_from_before_the_champion_does_not_bring_a_worse_version_live(project):
+    project.write(RECIPE)
+    worse = ("features.exclude=[x0, x1, x2]", "evaluation.gates.roc_auc={min: 0.4, not_worse_by: 0.05}", "data.key=ts")
+    assert not project.apply(*worse).refused, "there is nothing to compare with"
+    assert project.go_live(project.plan("data.key=ts")).state == "LIVE"
+    assert project.go_live(project.plan(*worse)).state == "REJECTED"
+    with project.store() as store:
+        assert store.routes.current(project.name).generation == 1
