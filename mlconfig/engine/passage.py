@@ -16,7 +16,8 @@ from mlconfig.lifecycle.rollouts import Changes, Rollout
 from mlconfig.lifecycle.states import TERMINAL, State
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.step import BaseStep
-from mlconfig.plan.steps import EvaluateStep, GateStep, PackageStep, ReadStep, RegisterStep, TrainStep, TuneStepfrom mlconfig.records.verdict import GateVerdict
+from mlconfig.plan.steps import EvaluateStep, GateStep, PackageStep, ReadStep, RegisterStep, TrainStep, TuneStep
+from mlconfig.records.verdict import GateVerdict
 
 LEARNING = (ReadStep, TuneStep, TrainStep, PackageStep)
 JUDGING = (EvaluateStep, GateStep)
