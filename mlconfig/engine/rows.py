@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import csv, parquet
 
 from mlconfig.errors import DataError
 
 
 def read_rows(file: Path) -> pa.Table:
     """The rows of a file, by its ending. Raises ``DataError`` when it is neither CSV nor Parquet, or cannot be read."""
-    readers = {".csv": pa.csv.read_csv, ".parquet": pa.parquet.read_table}
+    readers = {".csv": csv.read_csv, ".parquet": parquet.read_table}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise DataError(f"`{file.suffix}` is neither .csv nor .parquet", where=str(file))
