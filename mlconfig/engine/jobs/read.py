@@ -45,9 +45,15 @@ def run(job: Job) -> Output:
     folder = job.folder(step)
     write_table(folder / "table.arrow", table)
     write_json(folder / "dataset.json", card.model_dump_json(indent=2))
-    note = f"{table.num_rows:,} rows × {len(schema.columns)} columns"
+    note = "; ".join((f"{table.num_rows:,} rows × {len(schema.columns)} columns", *_first(card.notices)))
     told_notices = list(card.notices)
     return told(note=note, folder=relative(folder, job.workspace.storage), rows=table.num_rows, notices=told_notices)
+
+
+def _first(notices: tuple[str, ...], most: int = 4) -> tuple[str, ...]:
+    """As many notices as a person reads in a line; the data set's card has all."""
+    more = len(notices) - most
+    return notices if more <= 0 else (*notices[:most], f"{more} more in dataset.json")
 
 
 def _from_source(job: Job) -> tuple[pa.Table, tuple[str, ...]]:
