@@ -87,7 +87,7 @@ def _bring_live(carrier: Carrier) -> None:
     else:
         with tenure(store, endpoint) as lease:
             drive(store, open_rollout(store, endpoint, plan.digest, "apply", lease), carrier, lease)
-    if carrier.job.outputs[plan.step(GateStep).id].get("refused"):
+    if carrier.job.outputs.get(plan.step(GateStep).id, {}).get("refused"):
         return
     carrier.executor.settle()
     for step in (plan.find(kind) for kind in OPERATING):

@@ -28,7 +28,11 @@ def silent(_: StepEvent) -> None:
 
 @dataclass(frozen=True)
 class ApplyReport:
-    """What was carried out. ``url`` is the endpoint's when one answers; ``example`` is a valid request body."""
+    """What was carried out.
+
+    ``version`` answers at the endpoint (a retrain may have made it), or else is the one that was registered. ``url`` is the
+    endpoint's when one answers; ``example`` is a valid request body.
+    """
 
     name: str
     events: tuple[StepEvent, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from mlconfig.engine.passage import abandon, drive, refuse_if_busy, retrain_on_i
 from mlconfig.engine.report import Progress, silent
 from mlconfig.engine.tenure import tenure
 from mlconfig.engine.workspace import Workspace
-from mlconfig.errors import EngineError
+from mlconfig.errors import EngineError, MlconfigError
 from mlconfig.lifecycle.lease import Lease
 from mlconfig.lifecycle.rollouts import Rollout
 from mlconfig.lifecycle.store import Store
@@ -61,8 +62,20 @@ def carry_rollout(workspace: Workspace, plan: Plan, rollout_id: str, progress: P
         champion = champion_of(workspace, store, endpoint)
         if champion is None:
             raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
-        carrier = Carrier(_job(workspace, plan, rollout, champion), store, LocalExecutor(), progress)
-        return str(drive(store, rollout, carrier, lease).state)
+        job = _job(workspace, plan, rollout, champion)
+        try:
+            ended = drive(store, rollout, Carrier(job, store, LocalExecutor(), progress), lease)
+        except MlconfigError:
+            _clear(job)  # a failed rollout is over; an accident of another kind is tried again with what was kept
+            raise
+        _clear(job)
+        return str(ended.state)
+
+
+def _clear(job: Job) -> None:
+    """Remove what the steps of an ended retrain handed to each other: a whole table each; the version has its own folder."""
+    for step in job.plan.steps:
+        shutil.rmtree(job.folder(step), ignore_errors=True)
 
 
 def _job(workspace: Workspace, plan: Plan, rollout: Rollout, champion: Champion) -> Job:

@@ -16,11 +16,13 @@ def summarise(carrier: Carrier) -> ApplyReport:
     outputs = carrier.job.outputs
     deploy = carrier.job.plan.find(DeployStep)
     answers = deploy is not None and deploy.id in outputs
+    route = carrier.store.routes.current(deploy.endpoint) if deploy is not None and answers else None
+    registered = outputs.get("register", {}).get("version")
     gate: dict[str, Any] | None = outputs.get("gate", {}).get("verdict")
     return ApplyReport(
         name=carrier.job.plan.name,
         events=tuple(carrier.events),
-        version=outputs.get("register", {}).get("version"),
+        version=route.champion.version if route is not None else registered,
         gate=GateVerdict.model_validate(gate) if gate is not None else None,
         metrics=dict(outputs.get("evaluate", {}).get("metrics", {})),
         url=base_url(carrier.job.workspace) if answers else None,

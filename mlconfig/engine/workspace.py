@@ -19,6 +19,9 @@ from mlconfig.plan.step import BaseStep, PluginPin
 from mlconfig.sections import Engine
 
 SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
+KEPT_ENVIRONMENT = (
+    "a running head keeps the environment it was started with: `mlconfig destroy` and apply again, or use a folder"
+)
 _URI = re.compile(r"^[a-z][a-z0-9+.-]+://")
 
 
@@ -88,7 +91,7 @@ class Workspace:
             )
         except (KeyError, OSError):
             place = "the environment" if folder == "environment" else f"the folder {folder}"
-            raise EngineError(f"the secret `{name}` is not in {place}", where="engine.secrets") from None
+            raise EngineError(f"the secret `{name}` is not in {place}", "engine.secrets", KEPT_ENVIRONMENT) from None
 
     def resolve(self, tree: Any) -> Any:
         """A JSON tree with all secrets in its texts resolved."""
