@@ -131,9 +131,8 @@ def test_a_session_ends_whole_even_when_a_process_ignores_the_request():
     leader = subprocess.Popen(["sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
     assert leader.stdout.readline() == b"ready\n"
     mine = identify(leader.pid)
-    outsider = next(
-        pid for pid in psutil.pids() if pid not in session_members(leader.pid) and _parent(pid) == leader.pid
-    )
+    outsider = _wait_for(lambda: next(iter(_children(leader.pid) - set(session_members(leader.pid))), None))
+    _wait_for(lambda: len(session_members(leader.pid)) >= 4)
     began = time.monotonic()
     assert end_session(mine) >= 4
     assert time.monotonic() - began < 4
@@ -143,6 +142,18 @@ def test_a_session_ends_whole_even_when_a_process_ignores_the_request():
     os.kill(outsider, 9)
     leader.stdout.close()
     leader.wait()
+
+
+def _children(parent):
+    return {pid for pid in psutil.pids() if _parent(pid) == parent}
+
+
+def _wait_for(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the processes did not start"
+        time.sleep(0.01)
+    return found
 
 
 def _parent(pid):
