@@ -128,7 +128,7 @@ def read_plan(path: Path) -> Plan:
         version = json.loads(text).get("schema_version")
     except (OSError, ValueError, AttributeError) as error:
         raise PlanError(
-            f"this is no plan: {error}", where=str(path), hint="write one with `mlconfig plan -o json`"
+            f"this is no plan: {error}", where=str(path), hint="write one with `mlconfig plan --out plan.json`"
         ) from None
     if version != SCHEMA_VERSION:
         raise PlanError(f"this plan has schema version {version}, not {SCHEMA_VERSION}", str(path), "compile it again")

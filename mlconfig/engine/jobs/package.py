@@ -39,6 +39,7 @@ def run(job: Job) -> Output:
     exporter = cast(
         "Exporter", job.toolbox.create("exporter", step.packaging.exporter.name, step.packaging.exporter.params)
     )
+    _register_converters(study, plan.step(TrainStep))
     model = export_model(exporter, fitted.pipeline, prepared.packing, fitted.target.task, step.packaging.precision)
     packaged = PackagedModel(model)
     holdout = take_rows(prepared.feeds, prepared.parts.test)
