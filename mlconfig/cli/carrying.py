@@ -84,7 +84,7 @@ def print_report(report: ApplyReport, recipe: Path, overrides: tuple[str, ...] =
         return
     console = make_console()
     if report.refused and report.gate is not None:
-        console.print("\n[yellow]The gates refused this candidate; what was live stays live.[/]")
+        console.print("\n[yellow]The gates refused this candidate; the route stays as it was.[/]")
         for result in report.gate.results:
             if not result.passed:
                 console.print(f"  {result.gate}: {result.reason}", markup=False)

@@ -17,6 +17,7 @@ def base_url(workspace: Workspace) -> str | None:
         head = find_head(workspace.storage)
         return f"http://127.0.0.1:{head.http_port}" if head is not None else None
     try:
-        return str(json.loads((workspace.storage / "serve.json").read_text())["url"])
+        kept = json.loads((workspace.storage / "serve.json").read_text())
+        return str(kept["url"]) if kept["address"] == workspace.engine.address else None
     except (OSError, ValueError, KeyError):
         return None

@@ -41,6 +41,7 @@ def apply_plan(plan: Plan, project: Path, *, progress: Progress = silent, until:
     workspace = Workspace(project.absolute(), plan.engine)
     workspace.prepare()
     Toolbox(workspace, plan).check_pins()
+    workspace.resolve(plan.declared())  # a secret that is not there is told now, not when an alert is due
     with Store.open(workspace.state_uri) as store:
         _refuse_stale(plan, workspace, store)
         job = Job(workspace, plan, fingerprint(workspace, plan), distributed=plan.engine.executor == "ray")

@@ -6,6 +6,7 @@ way. It keeps nothing in memory that matters; the lease, not the actor, is the f
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -131,17 +132,22 @@ class Controller:
 
 def start_controller(workspace: Workspace) -> None:
     """See that the controller runs; nothing happens when it does."""
-    options = {"name": NAME, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+    options = {
+        "name": controller_name(workspace),
+        "namespace": NAMESPACE,
+        "lifetime": "detached",
+        "get_if_exists": True,
+    }
     actor = ray.remote(Controller).options(num_cpus=0, max_restarts=-1, **options).remote(workspace)
     ray.get(actor.problems.remote())
 
 
-def find_controller() -> Any:
-    """The handle of the connected cluster's controller. Raises ``ValueError`` when none runs."""
-    return ray.get_actor(NAME, namespace=NAMESPACE)
+def controller_name(workspace: Workspace) -> str:
+    """The actor's name: a given cluster may serve several projects, and each has a controller of its own."""
+    return f"{NAME}-{hashlib.sha256(str(workspace.storage).encode()).hexdigest()[:10]}"
 
 
 def stop_controller(workspace: Workspace) -> None:
-    """End the controller of a given cluster. Raises ``ValueError`` when none runs."""
+    """End the project's controller. Raises ``ValueError`` when none runs."""
     connect_cluster(workspace)
-    ray.kill(find_controller())
+    ray.kill(ray.get_actor(controller_name(workspace), namespace=NAMESPACE))

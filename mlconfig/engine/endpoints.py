@@ -11,6 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from mlconfig.engine.ask import answers
 from mlconfig.engine.head.head import find_head
 from mlconfig.engine.replica import settings_of
 from mlconfig.engine.serve_api import (
@@ -22,10 +25,11 @@ from mlconfig.engine.serve_api import (
     wait_running,
 )
 from mlconfig.engine.workspace import Workspace, write_json
-from mlconfig.errors import EngineError
+from mlconfig.errors import EngineError, ServingError
 from mlconfig.sections import Serving
 
 HOST, PORT = "127.0.0.1", 8000
+ANSWERS_S = 30.0
 
 
 def declare(workspace: Workspace, endpoint: str, serving: Serving) -> str:
@@ -48,8 +52,21 @@ def declare(workspace: Workspace, endpoint: str, serving: Serving) -> str:
         ray_actor_options={"num_cpus": 0.1},
     )
     wait_running(endpoint)
-    write_json(_file(workspace), {"url": url, "routes": routes})
+    _wait_answering(f"{url}/v1/{endpoint}")
+    write_json(_file(workspace), {"url": url, "routes": routes, "address": workspace.engine.address})
     return url
+
+
+def _wait_answering(url: str) -> None:
+    """Serve's word that an application runs comes before HAProxy knows the way to it."""
+    attempt = Retrying(
+        retry=retry_if_result(lambda there: not there), wait=wait_fixed(0.1), stop=stop_after_delay(ANSWERS_S)
+    )
+    try:
+        attempt(answers, url)
+    except RetryError:
+        hint = "`mlconfig doctor` shows the head's ports; `mlconfig destroy` and a new apply start afresh"
+        raise ServingError(f"runs, but does not answer within {ANSWERS_S:.0f} s", where=url, hint=hint) from None
 
 
 def remove(workspace: Workspace, endpoint: str) -> bool:

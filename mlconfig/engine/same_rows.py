@@ -14,6 +14,12 @@ STABLE = frozenset({"random", "group"})
 """Splits that go by a hash of the row: who is tested on once is never trained on, however the data grows."""
 
 
+CHANGED = (
+    "it may have been trained on the held-out rows, since the split changed; to go live all the same, set the mode of the "
+    "comparing gates to report for one apply"
+)
+
+
 def unfair(job: Job, champion: Champion) -> str:
     """Why a comparison on the same rows would flatter the champion; empty when it would not."""
     mine, theirs = job.plan.step(TrainStep), champion.plan.step(TrainStep)
@@ -27,7 +33,7 @@ def unfair(job: Job, champion: Champion) -> str:
         return ""
     if _later(job, champion):
         return ""
-    return "it may have been trained on the held-out rows, since the split changed"
+    return CHANGED
 
 
 def _classes(job: Job) -> list[object]:

@@ -63,7 +63,7 @@ def test_looking_at_what_was_applied_loads_nothing_heavy(applied, local):
 def test_a_gate_that_refuses_exits_with_1(applied, run, local):
     ended = run("apply", "toy.yaml", *local, "evaluation.gates.roc_auc.min=0.9999")
     assert ended.code == 1
-    assert "The gates refused this candidate; what was live stays live." in ended.out
+    assert "The gates refused this candidate; the route stays as it was." in ended.out
     assert "roc_auc: the interval's low end 0." in ended.out
     again = run("apply", "toy.yaml", *local, "evaluation.gates.roc_auc.min=0.9999", "-o", "json")
     assert again.code == 1

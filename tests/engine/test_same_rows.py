@@ -8,7 +8,7 @@ from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job
 from mlconfig.engine.live import fingerprint
 from mlconfig.engine.report import silent
-from mlconfig.engine.same_rows import unfair
+from mlconfig.engine.same_rows import CHANGED, unfair
 from mlconfig.plan.steps import PackageStep
 
 RECIPE = """
@@ -23,7 +23,6 @@ evaluation:
   interval: {resamples: 20}
   gates: {roc_auc: {not_worse_by: 0.2}}
 """
-CHANGED = "it may have been trained on the held-out rows, since the split changed"
 MORE = "data.source.params.rows=430"
 """The same rows, and thirty later ones."""
 

@@ -141,7 +141,7 @@ def _start_locked(storage: Path, cpus: int | None, memory: int | None) -> Head:
     short = make_dirs(storage)
     token_path = make_token(storage)
     with locked(user_dir() / "ports.lock"):
-        ports = choose_ports(_reserved(user_dir()))
+        ports = choose_ports(_reserved(user_dir()), seed=str(storage.absolute()))
         (short / "ports").write_text(" ".join(map(str, sorted(ports.taken()))), encoding="ascii")
     variables = head_variables(
         os.environ,

@@ -20,8 +20,9 @@ def run(job: Job) -> Output:
     """The verdict; it is recorded by the bytes' digest, which is what a promotion and a replica ask for."""
     step, package = job.plan.step(GateStep), job.outputs["package"]
     champion = find_champion(job)
+    against = f"against version {champion.route.version}" if champion is not None else "no champion yet"
     if champion is not None and champion.route.artifact_sha256 == package["sha256"]:
-        champion = None  # the same bytes again: there is nothing to compare
+        champion, against = None, "the champion's own bytes"  # so there is nothing to compare
     differences, refused = _compare(job, step, champion)
     verdict = judge(
         step.gates,
@@ -36,7 +37,7 @@ def run(job: Job) -> Output:
     with Store.open(job.workspace.state_uri) as store:
         store.gates.record(verdict, time.time())
     failed = [result.gate for result in verdict.results if not result.passed]
-    note = f"refused: {', '.join(failed)}" if not verdict.passed else _note(len(step.gates), failed, champion)
+    note = f"refused: {', '.join(failed)}" if not verdict.passed else _note(len(step.gates), failed, against)
     return told(note=note, refused=not verdict.passed, verdict=verdict.model_dump(mode="json"))
 
 
@@ -54,7 +55,6 @@ def _compare(job: Job, step: GateStep, champion: Champion | None) -> tuple[dict[
     return compare_paired(holdout.y, mine, theirs, metrics, step.interval, step.random_state), ""
 
 
-def _note(gates: int, failed: list[str], champion: Champion | None) -> str:
-    against = f"against version {champion.route.version}" if champion is not None else "no champion yet"
+def _note(gates: int, failed: list[str], against: str) -> str:
     reported = f"; {', '.join(failed)} only reported" if failed else ""
-    return f"{gates} gate(s) passed, {against}{reported}"
+    return f"{gates} gate(s) passed, {against}{reported}" if gates else "no gates"
