@@ -90,8 +90,9 @@ class Workspace:
                 os.environ[name] if folder == "environment" else (self.project / folder / name).read_text().rstrip("\n")
             )
         except (KeyError, OSError):
-            place = "the environment" if folder == "environment" else f"the folder {folder}"
-            raise EngineError(f"the secret `{name}` is not in {place}", "engine.secrets", KEPT_ENVIRONMENT) from None
+            ours = folder == "environment"
+            place, hint = ("the environment", KEPT_ENVIRONMENT) if ours else (f"the folder {folder}", "")
+            raise EngineError(f"the secret `{name}` is not in {place}", "engine.secrets", hint) from None
 
     def resolve(self, tree: Any) -> Any:
         """A JSON tree with all secrets in its texts resolved."""
