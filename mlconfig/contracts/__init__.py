@@ -1,6 +1,6 @@
 """What a plugin must be: one small ABC a kind. Discovery, by entry points and lazily, is in ``catalog``."""
 
-from mlconfig.contracts.detector import Detector, DetectorTags, Evidence, LabelEvidence
+from mlconfig.contracts.detector import Detector, DetectorTags, Evidence, LabelEvidence, ScoreEvidence, WindowFacts
 from mlconfig.contracts.exporter import Exporter, ExporterTags, Packed
 from mlconfig.contracts.metric import Metric, MetricTags
 from mlconfig.contracts.model import Fit, Model, ModelTags
@@ -13,6 +13,6 @@ from mlconfig.contracts.trigger import Trigger, TriggerTags, TriggerView
 
 __all__ = [
     "Context", "Detector", "DetectorTags", "Evidence", "Exporter", "ExporterTags", "Fit", "LabelEvidence", "Metric",
-    "MetricTags", "Model", "ModelTags", "Packed", "Plugin", "Searcher", "SearcherTags", "Sink", "SinkTags", "Source",
-    "SourceTags", "Tags", "Transform", "TransformTags", "Trigger", "TriggerTags", "TriggerView",
+    "MetricTags", "Model", "ModelTags", "Packed", "Plugin", "ScoreEvidence", "Searcher", "SearcherTags", "Sink", "SinkTags",
+    "Source", "SourceTags", "Tags", "Transform", "TransformTags", "Trigger", "TriggerTags", "TriggerView", "WindowFacts",
 ]  # fmt: skip

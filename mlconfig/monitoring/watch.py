@@ -59,9 +59,9 @@ class Watch:
 
     def columns(self, signal: Signal) -> tuple[str, ...]:
         """What a signal looks at: all of the reference, or those it names."""
-        if signal.columns == "auto":
+        if signal.columns == "auto" or signal.columns.names is None:
             return tuple(column.name for column in self.reference.layout.columns)
-        return tuple(signal.columns)
+        return signal.columns.names
 
     def reads_labels(self, name: str) -> bool:
         """Whether a signal waits for labels."""

@@ -96,7 +96,8 @@ def is_plugin(root: Any, path: Keys) -> bool:
 def implied_name(path: Keys) -> str | None:
     """The plugin a name stands for when none is given: a standard signal's detector, a sink of its own name."""
     if path[:2] == ("monitoring", "signals") and len(path) == 3:
-        return STANDARD_SIGNALS.get(str(path[2]))
+        standard = STANDARD_SIGNALS.get(str(path[2]))
+        return None if standard is None else str(standard["name"])
     return str(path[2]) if path[:2] == ("alerts", "sinks") and len(path) == 3 else None
 
 

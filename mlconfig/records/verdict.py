@@ -10,6 +10,11 @@ State = Literal["ok", "suspect", "alert", "lasting", "unknown"]
 """Worse to the right; ``unknown`` is too little data, never ok."""
 
 
+Cause = Literal["pipeline_break", "spike", "season", "lasting_drift"]
+"""What probably lies behind an episode: something broke on the way of the rows, it passes, it comes and goes with the clock, or
+the world has changed."""
+
+
 class Finding(Frozen):
     """One check of one column (or of the whole, when ``column`` is null)."""
 
@@ -27,7 +32,8 @@ class Verdict(Frozen):
     """One signal in one window. ``vote`` is this window's own; ``state`` is what the votes of the last windows make of it.
 
     ``vote`` is null when the window could not be judged. ``since`` is the start of the first window of the episode.
-    ``scale`` is the window's length in seconds.
+    ``scale`` is the window's length in seconds. ``reference`` says in words what the window was compared with; ``cause`` is the
+    probable one, null where nothing is wrong or nothing points to one.
     """
 
     schema_version: Literal[1] = 1
@@ -44,6 +50,8 @@ class Verdict(Frozen):
     findings: Tuple[Finding] = ()
     reason: str = ""
     advice: str = ""
+    cause: Cause | None = None
+    reference: str = ""
 
 
 class GateResult(Frozen):
@@ -71,19 +79,31 @@ class GateVerdict(Frozen):
 
 
 class Alert(Frozen):
-    """What a sink is given. ``resolved`` says that what was alerted has ended."""
+    """What a sink is given. ``resolved`` says that what was alerted has ended; ``repeated``, that it was said before.
+
+    It carries what it was measured by: ``value`` of the worst finding, its ``threshold``, the ``normal`` range of it
+    ([low, high]), and ``advice``, what a person should do. ``rule`` is the name of the rule that says it; ``action`` is what else it sets off.
+    """
 
     schema_version: Literal[1] = 1
     recipe: str
     owner: str | None = None
     endpoint: str
     version: str
+    rule: str = ""
     signal: str
     state: State
     severity: Literal["info", "warning", "critical"] = "warning"
+    action: Literal["notify", "retrain", "rollback"] = "notify"
     resolved: bool = False
+    repeated: bool = False
     what: str
+    cause: Cause | None = None
+    value: float | None = None
+    threshold: float | None = None
+    normal: Tuple[float] | None = None
     since: float | None = None
+    window: Window | None = None
     at: float
     advice: str = ""
     findings: Tuple[Finding] = ()

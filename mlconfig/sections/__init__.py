@@ -1,12 +1,12 @@
 """The frozen section models, one file a section: types, defaults, bounds and prose stand here and nowhere else."""
 
-from mlconfig.sections.alerts import Alerts, Sink
+from mlconfig.sections.alerts import AlertRule, Alerts, Sink
 from mlconfig.sections.data import Data, EventTime, Period, Split
 from mlconfig.sections.engine import Engine
-from mlconfig.sections.evaluation import Evaluation, Gate, Interval
+from mlconfig.sections.evaluation import Evaluation, Fairness, Gate, Interval
 from mlconfig.sections.features import ColumnFeatures, Features
 from mlconfig.sections.model import EarlyStopping, Model, Resources
-from mlconfig.sections.monitoring import Labels, Monitoring, Persistence, Reference, Signal
+from mlconfig.sections.monitoring import Columns, Labels, Monitoring, Persistence, Reference, Signal
 from mlconfig.sections.packaging import Packaging, Parity
 from mlconfig.sections.retraining import RetrainData, Retraining
 from mlconfig.sections.serving import Serving, ServingLog
@@ -14,7 +14,8 @@ from mlconfig.sections.tracking import Tracking
 from mlconfig.sections.tuning import Dimension, Tuning
 
 __all__ = [
-    "Alerts", "ColumnFeatures", "Data", "Dimension", "EarlyStopping", "Engine", "Evaluation", "EventTime", "Features",
-    "Gate", "Interval", "Labels", "Model", "Monitoring", "Packaging", "Parity", "Period", "Persistence", "Reference",
-    "Resources", "RetrainData", "Retraining", "Serving", "ServingLog", "Signal", "Sink", "Split", "Tracking", "Tuning",
+    "AlertRule", "Alerts", "ColumnFeatures", "Columns", "Data", "Dimension", "EarlyStopping", "Engine", "Evaluation",
+    "EventTime", "Fairness", "Features", "Gate", "Interval", "Labels", "Model", "Monitoring", "Packaging", "Parity", "Period",
+    "Persistence", "Reference", "Resources", "RetrainData", "Retraining", "Serving", "ServingLog", "Signal", "Sink", "Split",
+    "Tracking", "Tuning",
 ]  # fmt: skip

@@ -42,6 +42,15 @@ class Gate(Frozen):
         return self.not_worse_by is not None or self.better_by is not None
 
 
+class Fairness(Frozen):
+    """Equal chances by group: the four-fifths rule on selection, and equal opportunity (Hardt, Price, Srebro 2016)."""
+
+    groups: Names = Field((), description="Columns whose levels are compared; they may be excluded from the features.")
+    min_ratio: float = Field(0.8, gt=0.0, le=1.0, description="Smallest selection rate over the largest.")
+    max_gap: float = Field(0.1, ge=0.0, lt=1.0, description="Largest difference of true positive rates.")
+    min_rows: int = Field(200, ge=1, description="A group with fewer rows is not compared.")
+
+
 class Evaluation(Frozen):
     """What is measured on the held-out rows, and what must be reached."""
 
@@ -50,4 +59,7 @@ class Evaluation(Frozen):
     )
     metrics: Names = Field((), description="Also reported.")
     interval: Interval = Field(Interval(), description="The bootstrap interval of each.")
+    fairness: Fairness = Field(
+        Fairness(), description="Between groups, of classes; measured here and watched in production."
+    )
     gates: FrozenDict[Gate] = Field(FrozenDict(), description="By metric, or `size`, `latency_p99`.")

@@ -7,18 +7,55 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
-from mlconfig.vocabulary import AUTO, AutoOr, Duration, Frozen, FrozenDict, Names, PluginRef, Tuple
+from mlconfig.sections.data import Period
+from mlconfig.vocabulary import AUTO, Auto, AutoOr, Duration, Frozen, FrozenDict, Names, OrWord, PluginRef, Tuple
 
-STANDARD_SIGNALS = {"data_quality": "quality", "input_drift": "psi", "performance": "performance"}
-"""The signals of `signals: auto`, and the detector each name stands for when none is given."""
+DAY = timedelta(days=1)
+STANDARD_SIGNALS: dict[str, dict[str, Any]] = {
+    "data_quality": {"name": "quality"},
+    "input_drift": {"name": "psi"},
+    "multivariate_drift": {"name": "correlation"},
+    "domain": {"name": "domain_classifier", "every": DAY},
+    "prediction_drift": {"name": "psi"},
+    "confidence": {"name": "confidence"},
+    "performance": {"name": "performance"},
+    "estimated_performance": {"name": "cbpe"},
+    "fairness": {"name": "fairness"},
+    "service": {"name": "service"},
+}
+"""The signals of `signals: auto`, and what each name stands for where the recipe says no more. The compiler keeps those that
+apply to the task."""
+
+OUTPUT_SIGNALS = frozenset({"prediction_drift"})
+"""Signals whose `columns: auto` are the model's answers; all others look at what was asked."""
+
+Distance = Literal["ks", "js", "kl", "chi2", "wasserstein"]
+DISTANCES: tuple[Distance, ...] = ("ks", "js", "kl", "chi2", "wasserstein")
+"""What a signal can report beside the figure that decides."""
 
 
 class Reference(Frozen):
-    """What a window is compared with: the profile made at training."""
+    """What a window is compared with."""
 
+    use: Literal["training", "production"] = Field(
+        "training", description="The profile made at training, or the windows of `period`."
+    )
+    period: Period | None = Field(None, description="With `use: production`: which windows, since ≤ t < until.")
     min_rows: int = Field(
         20_000, ge=1, description="A smaller reference must hold ten times a window's rows, else drift is unknown."
     )
+    season: Literal["auto", "none", "hour", "weekday"] = Field(
+        "auto",
+        description="Compare with the same hours of the day, or of the week; auto: once 14, or 56, days of reference exist.",
+    )
+
+    @model_validator(mode="after")
+    def _period_of_production(self) -> Reference:
+        if self.use == "production" and (self.period is None or self.period.since is None or self.period.until is None):
+            raise ValueError("`use: production` needs a `period` with `since` and `until`")
+        if self.use == "training" and self.period is not None:
+            raise ValueError("`period` has no effect with `use: training`")
+        return self
 
 
 Votes = Annotated[Tuple[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
@@ -50,31 +87,59 @@ class Labels(Frozen):
     max_delay: Duration = Field(timedelta(days=30), description="Later labels are not counted on.")
 
 
+class Columns(Frozen):
+    """Which columns a signal looks at: those it names, or the ones that matter most to the model."""
+
+    names: Names | None = Field(None, description="By name.")
+    top: int | None = Field(None, ge=1, description="So many, by permutation importance on the held-out rows.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Columns:
+        if (self.names is None) == (self.top is None):
+            raise ValueError("give either names or `top`")
+        return self
+
+
+def _names_to_columns(value: Any) -> Any:
+    return {"names": value} if isinstance(value, (list, tuple)) else value
+
+
 class Signal(PluginRef):
     """One detector under a name, with what it looks at and how often it must see it."""
 
-    columns: AutoOr[Names] = Field(AUTO, description="auto: every feature; or names.")
+    columns: Annotated[Columns | Auto, OrWord(), BeforeValidator(_names_to_columns)] = Field(
+        AUTO, description="auto: every feature (for `prediction_drift`: the answers); [names]; or {top: 10}."
+    )
+    report: Tuple[Distance] | None = Field(
+        None, description="Distances told beside the one that decides; null: all, where the detector compares columns."
+    )
+    every: Duration | None = Field(
+        None, gt=timedelta(0), description="null: each window of monitoring.every and of scales."
+    )
     min_rows: int | None = Field(None, ge=1, description="null: monitoring.min_rows.")
     persistence: Persistence | None = Field(None, description="null: monitoring.persistence.")
 
 
 def _standard_signals() -> Any:
-    return {signal: {"name": detector} for signal, detector in STANDARD_SIGNALS.items()}
+    return {signal: dict(detector) for signal, detector in STANDARD_SIGNALS.items()}
 
 
 def _with_standard_signals(value: Any) -> Any:
-    """`auto` is all that apply; naming one changes that one; `none` removes it."""
+    """`auto` is all that apply; naming one changes that one; `none` removes it. Another detector takes none of ours over."""
     if value == AUTO:
         return _standard_signals()
     if not isinstance(value, dict):
         return value
-    named = {
-        name: {"name": signal} if isinstance(signal, str) and signal != "none" else signal
-        for name, signal in value.items()
-    }
     merged = _standard_signals()
-    for name, signal in named.items():
-        merged[name] = {**merged.get(name, {}), **signal} if isinstance(signal, dict) else signal
+    for name, given in value.items():
+        signal = {"name": given} if isinstance(given, str) and given != "none" else given
+        standard = merged.get(name, {})
+        if not isinstance(signal, dict):
+            merged[name] = signal
+        elif signal.get("name", standard.get("name")) == standard.get("name"):
+            merged[name] = {**standard, **signal}
+        else:
+            merged[name] = signal
     return {name: signal for name, signal in merged.items() if signal not in ("none", None)}
 
 
