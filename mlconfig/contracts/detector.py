@@ -95,8 +95,8 @@ class WindowFacts:
     """What is known of a window beside its counts.
 
     ``rows``: predictions. ``expected_rows``: of a window of this length at this hour, from earlier windows; null while there
-    are too few. ``duplicate_fraction``: share of rows whose inputs another row of the window has; ``reference_duplicate_fraction``
-    the same among the reference's. ``newest_age``: seconds between the newest event time and the end of the window (or the
+    are too few. ``duplicate_fraction``: share of rows whose inputs another row of the window has;
+    ``reference_duplicate_fraction`` the same among the reference's. ``newest_age``: seconds between the newest event time and the end of the window (or the
     moment it was seen), null without event times. ``missing``: columns of the reference that no row of the window has.
     ``rejected_fraction``: requests refused because of what was sent, of all; null where it is not known.
     """
@@ -117,8 +117,8 @@ class Evidence:
     ``reference`` and ``current``: profiles of one layout, of what was asked, or for a signal over answers of what was answered.
     ``alpha``: the false-alarm probability this check, one column, may use up. ``report``: distances to tell beside the score.
     ``rows`` and ``reference_rows``: even samples, the columns of the profile, and in ``rows`` the answer as
-    ``prediction.label`` or ``prediction.value``. ``holdout``: rows that the version was not trained on, with their answers and, as ``label.value``
-    (regression) or ``label.code``, the truth.
+    ``prediction.label`` or ``prediction.value``. ``holdout``: rows that the version was not trained on, with their
+    answers and, as ``label.value`` (regression) or ``label.code``, the truth.
     """
 
     reference: Profile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class ServiceStats:
             self.latency_seconds + other.latency_seconds,
         )
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """As plain values; the histogram sparse."""
         where, counts = to_sparse(self.latency)
         return {
@@ -67,8 +68,8 @@ class ServiceStats:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, tree: Mapping[str, object]) -> ServiceStats:
+    def from_json(cls, tree: Mapping[str, Any]) -> ServiceStats:
         """The inverse of ``to_json``."""
-        where, counts = tree["latency"]  # type: ignore[misc]
+        where, counts = (np.asarray(side, np.int64) for side in tree["latency"])
         plain = {name: value for name, value in tree.items() if name != "latency"}
-        return cls(latency=from_sparse(np.asarray(where, np.int64), np.asarray(counts, np.int64)), **plain)  # type: ignore[arg-type]
+        return cls(latency=from_sparse(where, counts), **plain)

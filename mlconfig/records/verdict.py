@@ -82,7 +82,8 @@ class Alert(Frozen):
     """What a sink is given. ``resolved`` says that what was alerted has ended; ``repeated``, that it was said before.
 
     It carries what it was measured by: ``value`` of the worst finding, its ``threshold``, the ``normal`` range of it
-    ([low, high]), and ``advice``, what a person should do. ``rule`` is the name of the rule that says it; ``action`` is what else it sets off.
+    ([low, high]), and ``advice``, what a person should do. ``rule`` names the rule that says it;
+    ``action`` is what else it sets off.
     """
 
     schema_version: Literal[1] = 1
