@@ -96,7 +96,8 @@ class WindowFacts:
 
     ``rows``: predictions. ``expected_rows``: of a window of this length at this hour, from earlier windows; null while there
     are too few. ``duplicate_fraction``: share of rows whose inputs another row of the window has;
-    ``reference_duplicate_fraction`` the same among the reference's. ``newest_age``: seconds between the newest event time and the end of the window (or the
+    ``reference_duplicate_fraction`` the same among the reference's.
+    ``newest_age``: seconds between the newest event time and the end of the window (or the
     moment it was seen), null without event times. ``missing``: columns of the reference that no row of the window has.
     ``rejected_fraction``: requests refused because of what was sent, of all; null where it is not known.
     """
