@@ -44,6 +44,12 @@ _LEVEL_INTEGERS = ("nulls", "other", "new")
 
 def dump(profile: Profile) -> bytes:
     """A profile and its layout as bytes; the same profile always gives the same bytes."""
+    packed = zlib.compress(body(profile), _LEVEL)
+    return _HEAD.pack(MAGIC, VERSION, zlib.crc32(packed)) + packed
+
+
+def body(profile: Profile) -> bytes:
+    """What ``dump`` compresses: for a file of many profiles, which is compressed and checked as a whole."""
     floats: list[float] = []
     integers: list[Counts] = []
     for column in profile.layout.columns:
@@ -60,9 +66,7 @@ def dump(profile: Profile) -> bytes:
         ],
     }
     triangle = profile.moments[np.tril_indices(len(profile.moments))]
-    body = _pack(header, np.concatenate([np.asarray(floats), triangle]), np.concatenate([*integers, _nothing()]))
-    packed = zlib.compress(body, _LEVEL)
-    return _HEAD.pack(MAGIC, VERSION, zlib.crc32(packed)) + packed
+    return _pack(header, np.concatenate([np.asarray(floats), triangle]), np.concatenate([*integers, _nothing()]))
 
 
 def _nothing() -> Counts:
@@ -88,13 +92,7 @@ def load(data: bytes) -> Profile:
     """The profile that ``dump`` wrote. ``DataError`` when the bytes are not one, are damaged, or are of another version."""
     packed = _checked(data)
     try:
-        body = _inflate(packed)
-        (length,) = _LENGTH.unpack_from(body)
-        header = json.loads(body[_LENGTH.size : _LENGTH.size + length])
-        start = _LENGTH.size + length
-        end = start + 8 * header["floats"]
-        floats = np.frombuffer(body[start:end], "<f8").astype(np.float64)
-        return _Reader(header, floats, varint.decode(body[end:])).profile()
+        return _read(_inflate(packed))
     except (
         ValueError,
         TypeError,
@@ -106,6 +104,23 @@ def load(data: bytes) -> Profile:
         zlib.error,
     ) as error:
         raise DataError(f"a profile that cannot be read: {error}", hint=_HINT) from error
+
+
+def of_body(data: bytes) -> Profile:
+    """The inverse of ``body``; ``DataError`` when it is none."""
+    try:
+        return _read(data)
+    except (ValueError, TypeError, KeyError, IndexError, StopIteration, RecursionError, struct.error) as error:
+        raise DataError(f"a profile that cannot be read: {error}", hint=_HINT) from error
+
+
+def _read(data: bytes) -> Profile:
+    (length,) = _LENGTH.unpack_from(data)
+    header = json.loads(data[_LENGTH.size : _LENGTH.size + length])
+    start = _LENGTH.size + length
+    end = start + 8 * header["floats"]
+    floats = np.frombuffer(data[start:end], "<f8").astype(np.float64)
+    return _Reader(header, floats, varint.decode(data[end:])).profile()
 
 
 def _checked(data: bytes) -> bytes:

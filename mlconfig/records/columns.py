@@ -8,3 +8,18 @@ WEIGHTLESS_NULL = "__null__"
 
 REQUEST_EVENT_TIME = "event_time"
 """The request's field for event time where the data has no single column for it."""
+
+PREDICTION_LABEL = "prediction.label"
+"""The answered class, as text."""
+
+PREDICTION_SCORE = "prediction.score"
+"""Two classes: the probability of the positive one; more: of the answered one."""
+
+PREDICTION_VALUE = "prediction.value"
+"""The answered number of a regression."""
+
+LABEL_CODE = "label.code"
+"""The true class by its place among the signature's classes."""
+
+LABEL_VALUE = "label.value"
+"""The true number of a regression."""
