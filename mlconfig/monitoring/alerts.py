@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from mlconfig.records.verdict import Alert, State, Verdict
+from mlconfig.sections.alerts import Alerts
 
 RANK: dict[State, int] = {"ok": 0, "unknown": 0, "suspect": 1, "alert": 2, "lasting": 3}
 SAID = RANK["alert"]
@@ -92,3 +93,18 @@ def _sentence(verdict: Verdict, resolved: bool) -> str:
     )
     facts = "; ".join(finding.message for finding in verdict.findings if finding.is_drift and finding.message)
     return f"{who}: {verdict.state}{since}{': ' if facts else ''}{facts}"
+
+
+def recipients(alerts: Alerts, rule: str) -> tuple[str, ...]:
+    """The sinks that a rule's alerts go to, by name; none for a rule that is not declared."""
+    raise NotImplementedError
+
+
+def wanted_retrain(alerts: Iterable[Alert]) -> str | None:
+    """Why the open alerts of the live version want a retrain, for the policy; null when none does."""
+    raise NotImplementedError
+
+
+def wanted_rollback(alerts: Iterable[Alert]) -> Alert | None:
+    """The first of the open alerts of the live version that wants a rollback."""
+    raise NotImplementedError
