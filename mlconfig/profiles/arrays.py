@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mlconfig.errors import DataError
-from mlconfig.profiles.histogram import Counts, Vector
+from mlconfig.profiles.histogram import Counts, Vector, bincount
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -83,21 +83,68 @@ def _plain(values: Any) -> Vector:
 
 def count_levels(values: Any, kind: str) -> tuple[dict[str, int], int, int]:
     """Counts by level of a categorical or boolean column, its nulls, and its rows."""
-    import pyarrow as pa
-
-    array = values if _is_arrow(values) else _arrow_from_numpy(values)
-    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    named, counts, nulls = level_name(kind), dict[str, int](), 0
-    for chunk in chunks:
-        levels, by_code = _counts_by_code(chunk)
+    named, counts, nulls, rows = level_name(kind), dict[str, int](), 0, 0
+    for dictionary, by_code in _chunks_by_code(values):
+        rows += int(by_code.sum())
         nulls += int(by_code[-1])
-        for level, count in zip(levels, by_code.tolist(), strict=False):
+        for level, count in zip(dictionary.to_pylist(), by_code.tolist(), strict=False):
             if level is None or level != level:  # noqa: PLR0124  (NaN among the levels)
                 nulls += count
             elif count:
                 key = named(level)
                 counts[key] = counts.get(key, 0) + count
-    return counts, nulls, len(array)
+    return counts, nulls, rows
+
+
+class LevelCounter:
+    """Counts of known levels, added up over blocks of a categorical or boolean column."""
+
+    def __init__(self, levels: Sequence[str], kind: str) -> None:
+        self._levels, self._named = {level: place for place, level in enumerate(levels)}, level_name(kind)
+        self._counts = np.zeros(len(levels) + 2, np.int64)
+        self._dictionary: Any = None
+        self._places = np.zeros(0, np.int64)
+
+    def add(self, values: Any) -> None:
+        """A column of a block."""
+        for dictionary, by_code in _chunks_by_code(values):
+            np.add.at(self._counts, self._places_of(dictionary), by_code)
+
+    def counted(self) -> tuple[Counts, int, int]:
+        """The known levels' counts, the unknown ones' together, and the nulls."""
+        return self._counts[:-2].copy(), int(self._counts[-2]), int(self._counts[-1])
+
+    def _places_of(self, dictionary: Any) -> Counts:
+        """Where the counts of its codes belong; blocks mostly share one dictionary, which is then read once."""
+        if self._dictionary is None or not dictionary.equals(self._dictionary):
+            self._dictionary = dictionary
+            places = [*map(self._place, dictionary.to_pylist()), len(self._levels) + 1]
+            self._places = np.array(places, np.int64)
+        return self._places
+
+    def _place(self, level: Any) -> int:
+        if level is None or level != level:  # noqa: PLR0124  (NaN among the levels)
+            return len(self._levels) + 1
+        return self._levels.get(self._named(level), len(self._levels))
+
+
+def _chunks_by_code(values: Any) -> Iterator[tuple[Any, Counts]]:
+    """The dictionary of each chunk and how often each code occurs [levels + 1]; the last is null."""
+    import pyarrow as pa
+
+    array = values if _is_arrow(values) else _arrow_from_numpy(values)
+    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        yield encoded.dictionary, _counts_of(encoded.indices, len(encoded.dictionary))
+
+
+def _counts_of(codes: Any, size: int) -> Counts:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if codes.null_count:
+        codes = pc.fill_null(codes.cast(pa.int32()), size)
+    return bincount(codes.to_numpy(), size + 1)
 
 
 def _arrow_from_numpy(values: Any) -> Any:
@@ -105,18 +152,6 @@ def _arrow_from_numpy(values: Any) -> Any:
 
     array = np.asarray(values)
     return pa.array(array, from_pandas=True) if array.dtype.kind == "O" else pa.array(array)
-
-
-def _counts_by_code(chunk: Any) -> tuple[list[Any], Counts]:
-    """The dictionary of a chunk and how often each code occurs [levels + 1]; the last is null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-    size, codes = len(encoded.dictionary), encoded.indices
-    if codes.null_count:
-        codes = pc.fill_null(codes.cast(pa.int32()), size)
-    return encoded.dictionary.to_pylist(), np.bincount(codes.to_numpy(), minlength=size + 1)
 
 
 def level_name(kind: str) -> Callable[[Any], str]:

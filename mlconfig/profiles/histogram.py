@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 Counts = NDArray[np.int64]
+Bits = NDArray[np.uint32]
 Vector = NDArray[Any]
 
 MANTISSA_BITS = 6
@@ -35,6 +36,10 @@ _OFF_ROUND_NUMBERS = 81_007
 """Where in its 1/64 step an edge falls (golden ratio of 2¹⁷): no round number of any scale lies on an edge, so one last
 bit of rounding (float32 here, float64 there) never moves a heavy atom into the next bucket."""
 _FIRST_EDGE = _FIRST_OCTAVE + _OFF_ROUND_NUMBERS
+_TO_EDGE = np.uint32((1 << _SHIFT) - _OFF_ROUND_NUMBERS)
+_SIGN = 1 << (31 - _SHIFT)
+_POSITIVE = slice((_FIRST_OCTAVE >> _SHIFT) + 1, (_FIRST_OCTAVE >> _SHIFT) + 1 + LARGEST)
+_NEGATIVE = slice(_SIGN + _POSITIVE.start, _SIGN + _POSITIVE.stop)
 
 
 def standardise(values: Vector, centre: float, scale: float, out: Float32s, wide: Floats) -> None:
@@ -52,33 +57,59 @@ def standardise(values: Vector, centre: float, scale: float, out: Float32s, wide
     np.copyto(out, wide, casting="same_kind")
 
 
-def count_standardised(values: Float32s, index: NDArray[np.int32], sign: NDArray[np.int32]) -> Counts:
-    """Counts [3075] of one block of standardised values without NaN; ``index`` and ``sign`` are scratch of its length."""
-    bits = values.view(np.int32)
-    np.bitwise_and(bits, 0x7FFFFFFF, out=index)
-    np.subtract(index, _FIRST_EDGE - (1 << _SHIFT), out=index)
-    np.right_shift(index, _SHIFT, out=index)
-    np.maximum(index, 0, out=index)
-    np.minimum(index, LARGEST, out=index)
-    np.right_shift(bits, 31, out=sign)
-    np.bitwise_xor(index, sign, out=index)
-    np.subtract(index, sign, out=index)
-    np.add(index, LARGEST, out=index)
-    return np.bincount(index, minlength=BUCKETS)
+def count_standardised(values: Float32s, bits: Bits, index: Counts, *, beyond: bool = True) -> tuple[Counts, Counts]:
+    """Counts [1537] above and below zero of one block of standardised values without NaN, from the centre outwards.
+
+    The top fifteen bits of a float32 are its sign, its octave and its step, so shifting numbers all buckets that there
+    could be at once; the two stretches that are kept are cut out of them. What is in neither lies in the middle bucket.
+
+    Args:
+        values: [rows] standardised.
+        bits: scratch of its length.
+        index: scratch of its length.
+        beyond: whether any lies beyond the last octave; only then is it looked for.
+    """
+    np.add(values.view(np.uint32), _TO_EDGE, out=bits)
+    np.right_shift(bits, _SHIFT, out=bits)
+    np.copyto(index, bits)
+    every = np.bincount(index, minlength=_NEGATIVE.stop)
+    above, below = every[_POSITIVE], every[_NEGATIVE]
+    if beyond:
+        above[-1] += every[_POSITIVE.stop : _SIGN].sum()
+        below[-1] += every[_NEGATIVE.stop :].sum()
+    return above, below
+
+
+def bincount(codes: Vector, size: int) -> Counts:
+    """Counts [size] of small integers; wider ones are made of them a block at a time, in cache."""
+    counts, step = np.zeros(size, np.int64), max(BLOCK_ROWS, 4 * size)
+    index = np.empty(min(step, len(codes)), np.int64)
+    for start in range(0, len(codes), step):
+        block = codes[start : start + step]
+        np.copyto(index[: len(block)], block)
+        counts += np.bincount(index[: len(block)], minlength=size)
+    return counts
+
+
+def join_sides(above: Counts, below: Counts, n: int) -> Counts:
+    """Counts [3075] of ``n`` values in ascending order, given those above and below the middle."""
+    middle = n - int(above.sum()) - int(below.sum())
+    return np.concatenate([below[::-1], [middle], above])
 
 
 def histogram(values: Vector, centre: float, scale: float) -> Counts:
     """Counts [3075] of finite values [n] of any real dtype."""
-    counts = np.zeros(BUCKETS, np.int64)
+    above, below = np.zeros(LARGEST, np.int64), np.zeros(LARGEST, np.int64)
     out, wide = np.empty(BLOCK_ROWS, np.float32), np.empty(BLOCK_ROWS)
-    index, sign = np.empty(BLOCK_ROWS, np.int32), np.empty(BLOCK_ROWS, np.int32)
+    bits, index = np.empty(BLOCK_ROWS, np.uint32), np.empty(BLOCK_ROWS, np.int64)
     for start in range(0, len(values), BLOCK_ROWS):
         block = values[start : start + BLOCK_ROWS]
         size = len(block)
         with np.errstate(over="ignore"):
             standardise(block, centre, scale, out[:size], wide[:size])
-        counts += count_standardised(out[:size], index[:size], sign[:size])
-    return counts
+        more, less = count_standardised(out[:size], bits[:size], index[:size])
+        above, below = above + more, below + less
+    return join_sides(above, below, len(values))
 
 
 @cache

@@ -13,7 +13,7 @@ from mlconfig.profiles.arrays import as_mapping
 from mlconfig.profiles.counts import CategoricalCounts, NumericCounts
 from mlconfig.profiles.histogram import Floats, Vector, quantiles
 from mlconfig.profiles.layout import ColumnLayout, Layout, fit_layout
-from mlconfig.profiles.tally import tally_levels, tally_numbers
+from mlconfig.profiles.tally import Tally
 
 __all__ = [
     "CategoricalCounts",
@@ -22,6 +22,7 @@ __all__ = [
     "Layout",
     "NumericCounts",
     "Profile",
+    "RunningProfile",
     "empty_profile",
     "fit_layout",
     "fold",
@@ -108,13 +109,9 @@ def profile_of(layout: Layout, columns: Any) -> Profile:
     """
     given = as_mapping(columns)
     rows = _common_length(layout, given)
-    numbers = [column for column in layout.columns if column.has_histogram]
-    counted: dict[str, ColumnCounts] = {}
-    numeric, moments = tally_numbers(numbers, given, rows)
-    for column in layout.columns:
-        has = column.has_histogram
-        counted[column.name] = numeric[column.name] if has else tally_levels(column, given[column.name])
-    return Profile(layout, counted, rows, moments)
+    running = RunningProfile(layout, rows)
+    running.add_rows(given, rows)
+    return running.profile()
 
 
 def _common_length(layout: Layout, given: Mapping[str, Any]) -> int:
@@ -142,9 +139,37 @@ def empty_profile(layout: Layout) -> Profile:
     return Profile(layout, counted, 0, np.zeros((size, size)))
 
 
+class RunningProfile:
+    """A profile that grows as rows come, in blocks of any size; blocks of some thousand rows are fastest.
+
+    Args:
+        layout: of the reference.
+        rows: how many will come at most, where that is known.
+    """
+
+    def __init__(self, layout: Layout, rows: int | None = None) -> None:
+        self._layout, self._rows = layout, 0
+        self._tally = Tally(layout.columns, rows)
+
+    def add(self, columns: Any) -> None:
+        """Count a block of rows, given as to ``profile_of``."""
+        given = as_mapping(columns)
+        self.add_rows(given, _common_length(self._layout, given))
+
+    def add_rows(self, given: Mapping[str, Any], rows: int) -> None:
+        """Count columns that are known to be there and to be of that length."""
+        self._tally.add(given, rows)
+        self._rows += rows
+
+    def profile(self) -> Profile:
+        """The profile of all rows so far; more may be added."""
+        counted, moments = self._tally.counted()
+        return Profile(self._layout, counted, self._rows, moments)
+
+
 def fold(layout: Layout, blocks: Iterable[Any]) -> Profile:
     """The profile of many row blocks (tables or mappings of columns), one in memory at a time."""
-    profile = empty_profile(layout)
+    running = RunningProfile(layout)
     for block in blocks:
-        profile = profile.merge(profile_of(layout, block))
-    return profile
+        running.add(block)
+    return running.profile()

@@ -1,23 +1,27 @@
-"""The one pass over a window: blocks of rows that stay in cache, every numeric column of a block, then the next block."""
+"""Counting as rows come: blocks of rows that stay in cache, every numeric column of a block, then the next block.
+
+Rows that come a few at a time are standardised at once and counted when a block is full; until then they wait as
+float32 numbers without an order that means anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-from mlconfig.profiles.arrays import as_numbers, count_levels
+from mlconfig.profiles.arrays import LevelCounter, as_numbers
 from mlconfig.profiles.counts import CategoricalCounts, NumericCounts
 from mlconfig.profiles.histogram import (
     BLOCK_ROWS,
-    BUCKETS,
     LARGEST,
     Counts,
-    Float32s,
     Floats,
     Vector,
     count_standardised,
+    join_sides,
     standardise,
 )
 from mlconfig.profiles.layout import ColumnLayout
@@ -25,26 +29,139 @@ from mlconfig.profiles.layout import ColumnLayout
 MOMENT_CLIP = 4.0
 """Scales (about 5.4 standard deviations of a normal column) beyond which a value counts as that far in second moments:
 one wild value must not decide a correlation."""
-_FARTHEST = np.float32(1e15)
-_NO_ROWS: Counts = np.zeros(0, np.int64)
+_FARTHEST = 1e15
+_LAST_OCTAVE = 4095.0
+_LANES = 16
+"""Rows of the block are padded to a multiple of this: the library's matrix product takes them twice as fast."""
 
 
-class _Scratch:
-    """The buffers of one pass; ``moments`` is one row a correlated column and a row of ones [correlated + 1, block]."""
+class _Block:
+    """Standardised values [columns, rows]: the correlated columns, ones, padding, the other columns; and scratch."""
 
-    def __init__(self, correlated: int, rows: int) -> None:
-        size = min(rows, BLOCK_ROWS)
-        self.index = np.empty(size, np.int32)
-        self.sign = np.empty(size, np.int32)
-        self.wide = np.empty(size)
-        self.scaled = np.empty(size, np.float32)
-        self.moments = np.empty((correlated + 1, size), np.float32)
+    def __init__(self, correlated: int, others: int, rows: int) -> None:
+        self.ones = correlated
+        self.padded = -(-(correlated + 1) // _LANES) * _LANES
+        self.values = np.empty((self.padded + others, rows), np.float32)
+        self.values[correlated] = 1.0
+        self.values[correlated + 1 : self.padded] = 0.0
+        self.bits = np.empty(rows, np.uint32)
+        self.index = np.empty(rows, np.int64)
+        self.wide = np.empty(rows)
+        self.incomplete = list[Counts]()
+        self.size = 0
+
+    @property
+    def room(self) -> int:
+        return self.values.shape[1] - self.size
+
+    def moments(self) -> Floats:
+        """Sums of products of the correlated columns and ones over the complete rows [correlated + 1, correlated + 1]."""
+        scaled, end = self.values[: self.padded, : self.size], self.ones + 1
+        for rows in self.incomplete:
+            scaled[:, rows] = 0.0
+        products = (scaled @ scaled.T)[:end, :end].astype(np.float64)
+        for rows in self.incomplete:
+            scaled[self.ones, rows] = 1.0
+        return products
+
+
+class _NumericTally:
+    """Adds up one column; ``row`` is its place in the block."""
+
+    def __init__(self, layout: ColumnLayout, row: int) -> None:
+        self.layout, self.row = layout, row
+        self.correlated = layout.kind == "numeric"
+        self.above, self.below = np.zeros(LARGEST, np.int64), np.zeros(LARGEST, np.int64)
+        self.counters = dict.fromkeys(("nulls", "pos_inf", "neg_inf", "below", "above", "n"), 0)
+        self.minimum, self.maximum = inf, -inf
+        self.total = self.total_squared = 0.0
+        self.farthest = 0.0
+        self._ranges: dict[bool, tuple[float, float]] = {}
+
+    def add(self, values: Vector, block: _Block) -> None:
+        """Standardise some values into the block; count those that are not finite, and those out of range."""
+        at, size = block.size, len(values)
+        scaled = block.values[self.row, at : at + size]
+        standardise(values, self.layout.centre, self.layout.scale, scaled, block.wide[:size])
+        lowest, highest = float(values[values.argmin()]), float(values[values.argmax()])
+        if isfinite(lowest) and isfinite(highest):
+            self._add_finite(values, size, lowest, highest)
+            return
+        finite = np.isfinite(values)
+        unusual = np.flatnonzero(~finite)
+        self._add_unusual(values[unusual])
+        if len(unusual) < size:
+            rest = values[finite]
+            self._add_finite(rest, len(rest), float(rest.min()), float(rest.max()))
+        scaled[unusual] = 0.0  # the middle bucket, which is worked out from the others
+        if self.correlated:
+            block.incomplete.append(unusual + at)
+
+    def _add_unusual(self, unusual: Vector) -> None:
+        nulls, positive = int(np.isnan(unusual).sum()), int((unusual > 0).sum())
+        self.counters["nulls"] += nulls
+        self.counters["pos_inf"] += positive
+        self.counters["neg_inf"] += len(unusual) - nulls - positive
+
+    def _add_finite(self, values: Vector, size: int, lowest: float, highest: float) -> None:
+        self.counters["n"] += size
+        low, high = self._range(values.dtype == np.float32)
+        if lowest < low:
+            self.counters["below"] += int(np.count_nonzero(values < low))
+        if highest > high:
+            self.counters["above"] += int(np.count_nonzero(values > high))
+        self.minimum, self.maximum = min(self.minimum, lowest), max(self.maximum, highest)
+        centre, scale = self.layout.centre, self.layout.scale
+        self.farthest = max(self.farthest, (highest - centre) / scale, (centre - lowest) / scale)
+
+    def _range(self, float32: bool) -> tuple[float, float]:
+        if float32 not in self._ranges:
+            self._ranges[float32] = _range_of(self.layout, float32)
+        return self._ranges[float32]
+
+    def count(self, block: _Block) -> bool:
+        """Count the column's part of a full block; says whether its sums are still to be read off the second moments."""
+        scaled, size = block.values[self.row, : block.size], block.size
+        bits, index = block.bits[:size], block.index[:size]
+        more, less = count_standardised(scaled, bits, index, beyond=self.farthest > _LAST_OCTAVE)
+        self.above += more
+        self.below += less
+        farthest, self.farthest = self.farthest, 0.0
+        within = farthest < MOMENT_CLIP
+        if within and self.correlated and not block.incomplete:
+            return True
+        if not farthest < _FARTHEST:
+            np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
+        self.add_sums(float(scaled.dot(block.values[block.ones, :size])), float(scaled.dot(scaled)))
+        if self.correlated and not within:
+            np.clip(scaled, -MOMENT_CLIP, MOMENT_CLIP, out=scaled)
+        return False
+
+    def add_sums(self, total: float, squared: float) -> None:
+        """Of the values and their squares, in scale units."""
+        self.total += total
+        self.total_squared += squared
+
+    def counted(self) -> NumericCounts:
+        return NumericCounts(
+            join_sides(self.above, self.below, self.counters["n"]),
+            **self.counters,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            total=self.total,
+            total_squared=self.total_squared,
+        )
+
+
+def _block_rows(rows: int | None) -> int:
+    """Blocks of one size rather than a last one of a few rows: each costs the same besides its rows."""
+    return BLOCK_ROWS if rows is None else -(-rows // max(1, -(-rows // BLOCK_ROWS)))
 
 
 def _range_of(layout: ColumnLayout, float32: bool) -> tuple[float, float]:
     """The reference's range; where either side is float32 its last bit is no breach (0.1 may come as 0.100000001)."""
     if layout.low > layout.high:
-        return -np.inf, np.inf
+        return -inf, inf
     return layout.low - _last_bit(layout.low, float32), layout.high + _last_bit(layout.high, float32)
 
 
@@ -53,106 +170,60 @@ def _last_bit(bound: float, float32: bool) -> float:
         return abs(bound) * 2.0**-23 if float32 or float(np.float32(bound)) == bound else 0.0
 
 
-class _NumericTally:
-    """Adds up the blocks of one column."""
+class Tally:
+    """The counts of a window so far.
 
-    def __init__(self, layout: ColumnLayout, values: Vector) -> None:
-        self.layout, self.values = layout, values
-        self.low, self.high = _range_of(layout, values.dtype == np.float32)
-        self.counts = np.zeros(BUCKETS, np.int64)
-        self.nulls = self.pos_inf = self.neg_inf = self.below = self.above = self.n = 0
-        self.minimum, self.maximum = np.inf, -np.inf
-        self.total = self.total_squared = 0.0
+    Args:
+        columns: of the layout, in order.
+        rows: how many will come at most, where that is known.
+    """
 
-    def add(self, block: slice, scaled: Float32s, scratch: _Scratch) -> Counts:
-        """Count a block, leave its standardised values in ``scaled``, and say which of its rows have no finite value."""
-        values = self.values[block]
-        standardise(values, self.layout.centre, self.layout.scale, scaled, scratch.wide[: len(values)])
-        finite = np.isfinite(values)
-        if finite.all():
-            self._count(values, scaled, scratch)
-            return _NO_ROWS
-        unusual = np.flatnonzero(~finite)
-        self._count_apart(values[unusual])
-        if len(unusual) < len(values):
-            values, scaled = values.copy(), scaled.copy()
-            values[unusual], scaled[unusual] = np.nan, 0.0
-            self._count(values, scaled, scratch)
-            # The zeros that stood in for them fell into the middle bucket; to the sums they added nothing.
-            self.counts[LARGEST] -= len(unusual)
-            self.n -= len(unusual)
-        return unusual
+    def __init__(self, columns: Sequence[ColumnLayout], rows: int | None = None) -> None:
+        numbers = [column for column in columns if column.has_histogram]
+        correlated = [column for column in numbers if column.kind == "numeric"]
+        self._block = _Block(len(correlated), len(numbers) - len(correlated), _block_rows(rows))
+        others = [column for column in numbers if column.kind != "numeric"]
+        placed = {c.name: row for row, c in enumerate(correlated)}
+        placed |= {c.name: row for row, c in enumerate(others, self._block.padded)}
+        self._numbers = [_NumericTally(column, placed[column.name]) for column in numbers]
+        self._levels = {c.name: LevelCounter(c.categories, c.kind) for c in columns if not c.has_histogram}
+        self._columns = columns
+        self._moments = np.zeros((len(correlated) + 1, len(correlated) + 1))
 
-    def _count(self, values: Vector, scaled: Float32s, scratch: _Scratch) -> None:
-        lowest, highest = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
-        self._range(values, lowest, highest)
-        self.n += len(values)
-        self.counts += count_standardised(scaled, scratch.index[: len(values)], scratch.sign[: len(values)])
-        self._sums(scaled, lowest, highest)
+    def add(self, given: Mapping[str, Any], rows: int) -> None:
+        """Count some rows: name → column, all of that length."""
+        for name, counter in self._levels.items():
+            counter.add(given[name])
+        numbers = [as_numbers(given[t.layout.name], t.layout.kind, t.layout.name) for t in self._numbers]
+        block, start = self._block, 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            while start < rows and numbers:
+                size = min(rows - start, block.room)
+                for tally, values in zip(self._numbers, numbers, strict=True):
+                    tally.add(values[start : start + size], block)
+                block.size += size
+                start += size
+                if not block.room:
+                    self._count_block()
 
-    def _count_apart(self, unusual: Vector) -> None:
-        nulls = int(np.isnan(unusual).sum())
-        positive = int((unusual > 0).sum())
-        self.nulls += nulls
-        self.pos_inf += positive
-        self.neg_inf += len(unusual) - nulls - positive
+    def _count_block(self) -> None:
+        block = self._block
+        open_sums = [tally for tally in self._numbers if tally.count(block)]
+        products = block.moments()
+        self._moments += products
+        for tally in open_sums:
+            tally.add_sums(products[-1, tally.row], products[tally.row, tally.row])
+        block.incomplete.clear()
+        block.size = 0
 
-    def _range(self, values: Vector, lowest: float, highest: float) -> None:
-        self.minimum, self.maximum = min(self.minimum, lowest), max(self.maximum, highest)
-        if lowest < self.low:
-            self.below += int((values < self.low).sum())
-        if highest > self.high:
-            self.above += int((values > self.high).sum())
+    def counted(self) -> tuple[dict[str, NumericCounts | CategoricalCounts], Floats]:
+        """Counts by column, and the second moments of the numeric ones [correlated + 1, correlated + 1]."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self._block.size:
+                self._count_block()
+        numbers = {tally.layout.name: tally.counted() for tally in self._numbers}
+        return {c.name: numbers.get(c.name) or self._level_counts(c) for c in self._columns}, self._moments.copy()
 
-    def _sums(self, scaled: Float32s, lowest: float, highest: float) -> None:
-        farthest = max(abs(lowest - self.layout.centre), abs(highest - self.layout.centre))
-        if not farthest < float(_FARTHEST) * self.layout.scale:
-            scaled = np.clip(scaled, -_FARTHEST, _FARTHEST)
-        self.total += float(scaled.sum())
-        self.total_squared += float(np.dot(scaled, scaled))
-
-    def counted(self) -> NumericCounts:
-        names = ("counts", "nulls", "pos_inf", "neg_inf", "below", "above", "n", "total", "total_squared")
-        return NumericCounts(
-            **{name: getattr(self, name) for name in names}, minimum=self.minimum, maximum=self.maximum
-        )
-
-
-def tally_numbers(
-    columns: Sequence[ColumnLayout], given: Mapping[str, Any], rows: int
-) -> tuple[dict[str, NumericCounts], Floats]:
-    """Counts of the numeric and timestamp columns, and the second moments [correlated + 1, correlated + 1]."""
-    tallies = [_NumericTally(column, as_numbers(given[column.name], column.kind, column.name)) for column in columns]
-    correlated = sum(column.kind == "numeric" for column in columns)
-    moments = np.zeros((correlated + 1, correlated + 1))
-    scratch = _Scratch(correlated, rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, rows, BLOCK_ROWS):
-            block = slice(start, min(start + BLOCK_ROWS, rows))
-            size, row, incomplete = block.stop - start, 0, list[Counts]()
-            for tally in tallies:
-                kept = tally.layout.kind == "numeric"
-                unusual = tally.add(block, scratch.moments[row, :size] if kept else scratch.scaled[:size], scratch)
-                if kept:
-                    incomplete.append(unusual)
-                    row += 1
-            moments += _moments_of(scratch.moments[:, :size], np.concatenate([_NO_ROWS, *incomplete]))
-    return {tally.layout.name: tally.counted() for tally in tallies}, moments
-
-
-def _moments_of(scaled: Float32s, incomplete: Counts) -> Floats:
-    """Sums of products over the complete rows of a block; the last row becomes ones, so sums and count come along."""
-    np.clip(scaled, -MOMENT_CLIP, MOMENT_CLIP, out=scaled)
-    scaled[-1] = 1.0
-    if len(incomplete):
-        scaled[:, incomplete] = 0.0
-    return (scaled @ scaled.T).astype(np.float64)
-
-
-def tally_levels(column: ColumnLayout, values: Any) -> CategoricalCounts:
-    """Counts of a categorical or boolean column by known level."""
-    by_level, nulls, _ = count_levels(values, column.kind)
-    known = [by_level.pop(level, 0) for level in column.categories]
-    unknown = sum(by_level.values())
-    other, new = (unknown, 0) if column.truncated else (0, unknown)
-    return CategoricalCounts(np.array(known, np.int64), nulls, other, new)
+    def _level_counts(self, column: ColumnLayout) -> CategoricalCounts:
+        known, unknown, nulls = self._levels[column.name].counted()
+        return CategoricalCounts(known, nulls, *((unknown, 0) if column.truncated else (0, unknown)))
