@@ -18,6 +18,7 @@ def evaluate_step(bench: Bench) -> EvaluateStep:
         metric=bench.metric,
         metrics=bench.metrics,
         interval=bench.recipe.evaluation.interval,
+        fairness=bench.recipe.evaluation.fairness,
         random_state=bench.recipe.random_state,
     )
 

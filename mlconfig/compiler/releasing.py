@@ -9,9 +9,13 @@ from mlconfig.plan.steps import PackageStep, RegisterStep
 def package_step(bench: Bench) -> PackageStep:
     """One file out of features and model."""
     packaging = bench.recipe.packaging
-    pins = (bench.pin("exporter", packaging.exporter.name),)
     return PackageStep(
-        id="package", inputs=("read", "train"), plugins=pins, name=bench.recipe.name, packaging=packaging
+        id="package",
+        inputs=("read", "train"),
+        plugins=(bench.pin("exporter", packaging.exporter.name),),
+        name=bench.recipe.name,
+        packaging=packaging,
+        groups=bench.recipe.evaluation.fairness.groups,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a request must look like, out of the resolved features and what the recipe says of time and key."""
+"""What a request must look like, out of the resolved features and what the recipe says of time, key and groups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from mlconfig.errors import DataError
 from mlconfig.records.columns import EVENT_TIME, REQUEST_EVENT_TIME
 from mlconfig.records.dataset import DataSchema, FeatureColumn, ResolvedFeatures
 from mlconfig.records.signature import Signature, SignatureColumn
@@ -24,6 +25,7 @@ def make_signature(
     classes: Sequence[Any] = (),
     event_time: EventTime | None = None,
     key: Sequence[str] = (),
+    groups: Sequence[str] = (),
     time_zone: str = "UTC",
     example: Mapping[str, Any] | None = None,
 ) -> Signature:
@@ -41,13 +43,18 @@ def make_signature(
         classes: labels in the order of the probabilities.
         event_time: as the recipe declares it.
         key: columns that name the entity.
+        groups: columns whose levels are compared for fairness.
         time_zone: of the wall clocks that times without zone are read as.
         example: one row of the data; what is no field of a request is left out.
+
+    Raises:
+        DataError: the data has no column of a group.
     """
+    _require(groups, schema)
     columns = [_feature(column) for column in resolved.columns]
     taken = {column.name for column in columns}
     field = _event_time_field(event_time)
-    context = [each for each in dict.fromkeys((*key, field)) if each is not None and each not in taken]
+    context = [each for each in dict.fromkeys((*key, field, *groups)) if each is not None and each not in taken]
     columns += [_context(each, schema, is_time=each == field) for each in context]
     return Signature.model_validate(
         {
@@ -58,10 +65,18 @@ def make_signature(
             "columns": tuple(columns),
             "event_time": field,
             "key": tuple(key),
+            "groups": tuple(groups),
             "time_zone": time_zone,
             "example": _example(example or {}, [column.name for column in columns]),
         }
     )
+
+
+def _require(groups: Sequence[str], schema: DataSchema) -> None:
+    missing = [f"`{name}`" for name in groups if schema.column(name) is None]
+    if missing:
+        hint = "a group is a column of the data; it need not be a feature"
+        raise DataError(f"the data has no column {', '.join(missing)}", where="evaluation.fairness.groups", hint=hint)
 
 
 def _feature(column: FeatureColumn) -> SignatureColumn:

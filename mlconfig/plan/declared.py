@@ -49,6 +49,7 @@ def declared(plan: Plan) -> dict[str, Any]:
         "metric": evaluate.metric,
         "metrics": list(evaluate.metrics[1:]),
         "interval": _dump(evaluate.interval),
+        "fairness": _dump(evaluate.fairness),
         "gates": {name: _dump(each) for name, each in gate.gates.items()},
     }
     return tree

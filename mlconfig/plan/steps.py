@@ -11,6 +11,7 @@ from mlconfig.sections import (
     Alerts,
     Data,
     EventTime,
+    Fairness,
     Features,
     Gate,
     Interval,
@@ -24,7 +25,7 @@ from mlconfig.sections import (
     Tracking,
     Tuning,
 )
-from mlconfig.vocabulary import FrozenDict, OneOrMore, PluginRef, Task, Tuple
+from mlconfig.vocabulary import FrozenDict, Names, OneOrMore, PluginRef, Task, Tuple
 
 
 class ReadStep(BaseStep):
@@ -77,12 +78,14 @@ class TrainStep(LearningStep):
 class PackageStep(BaseStep):
     """Export features and model as one file, prove that it predicts the same, make the reference profile.
 
-    ``name`` is whose version it is: the signature and the folder carry it, so two recipes share neither.
+    ``name`` is whose version it is: the signature and the folder carry it, so two recipes share neither. ``groups`` are
+    columns that requests carry, so that fairness can be watched.
     """
 
     kind: Literal["package"] = "package"
     name: str
     packaging: Packaging
+    groups: Names = ()
 
 
 class RegisterStep(BaseStep):
@@ -103,6 +106,7 @@ class EvaluateStep(BaseStep):
     metric: str
     metrics: Tuple[str]
     interval: Interval = Interval()
+    fairness: Fairness = Fairness()
     random_state: int = 0
 
 
@@ -133,6 +137,7 @@ class MonitorStep(BaseStep):
     metric: str
     monitoring: Monitoring
     alerts: Alerts
+    fairness: Fairness = Fairness()
 
 
 class RetrainStep(BaseStep):
@@ -143,15 +148,7 @@ class RetrainStep(BaseStep):
 
 
 Step = Annotated[
-    ReadStep
-    | TuneStep
-    | TrainStep
-    | PackageStep
-    | RegisterStep
-    | EvaluateStep
-    | GateStep
-    | DeployStep
-    | MonitorStep
+    ReadStep | TuneStep | TrainStep | PackageStep | RegisterStep | EvaluateStep | GateStep | DeployStep | MonitorStep
     | RetrainStep,
     Field(discriminator="kind"),
-]
+]  # fmt: skip

@@ -12,7 +12,8 @@ from mlconfig.vocabulary import Frozen, Kind, Task, Tuple
 class SignatureColumn(Frozen):
     """One field of a request.
 
-    Role ``feature`` is predicted from; ``context`` (event time, entity key) is carried and logged, never predicted from.
+    Role ``feature`` is predicted from; ``context`` (event time, entity key, groups) is carried and logged, never predicted
+    from.
     """
 
     name: str
@@ -27,7 +28,8 @@ class Signature(Frozen):
     """The request's columns and the answer's meaning.
 
     ``classes`` are the labels in the order of the probabilities (empty for regression), in their own JSON type: numbers,
-    booleans or text. For a binary task ``classes[1]`` is the positive one.
+    booleans or text. For a binary task ``classes[1]`` is the positive one. ``groups`` are the columns of
+    ``evaluation.fairness.groups``, features or context.
     """
 
     schema_version: Literal[1] = 1
@@ -38,6 +40,7 @@ class Signature(Frozen):
     columns: Tuple[SignatureColumn]
     event_time: str | None = Field(None, description="The request's field with the event time, if there is one.")
     key: Tuple[str] = ()
+    groups: Tuple[str] = ()
     time_zone: str = "UTC"
     example: dict[str, Any] = Field(default_factory=dict, description="One valid row.")
 

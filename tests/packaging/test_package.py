@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mlconfig.errors import PackagingError
+from mlconfig.errors import DataError, PackagingError
 from mlconfig.packaging.latency import latency_p99
 from mlconfig.packaging.package import Package, read_package, requirements, write_package
 from mlconfig.packaging.runtime import PackagedModel
@@ -105,3 +105,29 @@ def test_latency_is_the_99th_percentile_over_rows_in_turn(lightgbm_version):
     assert latency_p99(lightgbm_version.packaged, lightgbm_version.holdout, 100, lambda: float(next(ticks))) == 1.0
     assert 0.0 < latency_p99(lightgbm_version.packaged, lightgbm_version.holdout, 200) < 1.0
     assert rows_in(lightgbm_version.holdout) == 300
+
+
+def test_a_group_is_carried_whether_or_not_it_is_predicted_from(lightgbm_version):
+    built = lightgbm_version
+    without = built.resolved.model_copy(
+        update={"columns": tuple(column for column in built.resolved.columns if column.name not in ("plan", "amount"))}
+    )
+    signature = make_signature(
+        without, built.schema, name="m", task="binary", target="y", key=("plan",), groups=("plan", "amount", "city")
+    )
+    names = {column.name: column for column in signature.columns}
+    assert signature.groups == ("plan", "amount", "city")
+    assert [column.name for column in signature.columns if column.role == "context"] == ["plan", "amount"]
+    assert (names["amount"].kind, names["amount"].required, names["amount"].nullable) == ("numeric", False, True)
+    assert names["city"].role == "feature"
+    assert "plan" not in Packing.of(signature).names
+
+
+def test_a_group_that_the_data_lacks_is_refused(lightgbm_version):
+    built = lightgbm_version
+    with pytest.raises(DataError) as refused:
+        make_signature(built.resolved, built.schema, name="m", task="binary", target="y", groups=("city", "sex"))
+    assert str(refused.value) == (
+        "evaluation.fairness.groups: the data has no column `sex`\n"
+        "  hint: a group is a column of the data; it need not be a feature"
+    )

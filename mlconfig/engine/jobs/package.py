@@ -97,6 +97,7 @@ def _signature(plan: Plan, study: Study, fitted: Fitted, card: DatasetCard) -> S
         classes=fitted.target.classes,
         event_time=read.event_time,
         key=read.key or (),
+        groups=plan.step(PackageStep).groups,
         time_zone=plan.time_zone,
         example={name: study.table.column(name)[row].as_py() for name in study.table.column_names},
     )

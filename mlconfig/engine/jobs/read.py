@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlconfig.data.assemble import labelled_rows, retrain_table
-from mlconfig.data.event_time import event_seconds
+from mlconfig.data.event_time import event_seconds, require_columns
 from mlconfig.data.fingerprint import table_digest
 from mlconfig.data.read import read_table
 from mlconfig.data.schema import check_schema, enforce, infer_schema, schema_notices
@@ -14,7 +14,7 @@ from mlconfig.engine.champion import Champion, find_champion
 from mlconfig.engine.job import Job, Output, Retrain
 from mlconfig.engine.tables import write_table
 from mlconfig.engine.workspace import write_json
-from mlconfig.plan.steps import DeployStep, ReadStep, RetrainStep, TrainStep
+from mlconfig.plan.steps import DeployStep, PackageStep, ReadStep, RetrainStep, TrainStep
 from mlconfig.records.dataset import DatasetCard
 from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.sections import RetrainData
@@ -28,6 +28,7 @@ def run(job: Job) -> Output:
     step = job.plan.step(ReadStep)
     champion = find_champion(job)
     table, notices = _from_source(job) if job.retrain is None else _for_retrain(job, job.retrain, champion)
+    require_columns(table, job.plan.step(PackageStep).groups, "evaluation.fairness.groups")
     if champion is not None and champion.plan.step(ReadStep).source == step.source:
         columns = [column.name for column in champion.signature.features]
         breaches = check_schema(table, champion.dataset.table_schema, columns)
@@ -71,8 +72,8 @@ def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple
         assert source is not None
         return source, notices
     log = _from_log(job, champion) if how.from_ != "source" else None
-    split = job.plan.step(TrainStep).split
-    extra = (*(step.key or ()), *((split.column,) if split.column is not None else ()))
+    split, groups = job.plan.step(TrainStep).split, job.plan.step(PackageStep).groups
+    extra = (*(step.key or ()), *((split.column,) if split.column is not None else ()), *groups)
     table = retrain_table(
         source,
         log,
