@@ -1,110 +1,225 @@
-"""Alerts out of verdicts: said once when a signal enters an alert, again when it gets worse, and once at its end."""
+"""Alerts out of verdicts: said once when a rule begins to hold, again when it gets worse or lasts, and once at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 
-from mlconfig.records.verdict import Alert, State, Verdict
-from mlconfig.sections.alerts import Alerts
+from mlconfig.monitoring.alert_rules import Course, News, rules_of, worst
+from mlconfig.records.verdict import Alert, Cause, Verdict
+from mlconfig.sections.alerts import AlertRule, Alerts
+from mlconfig.sections.monitoring import Monitoring
 
-RANK: dict[State, int] = {"ok": 0, "unknown": 0, "suspect": 1, "alert": 2, "lasting": 3}
-SAID = RANK["alert"]
+STANDARD_ALERTS, STANDARD_MONITORING = Alerts(), Monitoring()
+
+TOLD_FINDINGS = 3
+"""So many findings are written out in the sentence; the alert carries all of them."""
+
+CAUSES: Mapping[Cause, str] = {
+    "pipeline_break": "something broke on the way of the rows",
+    "spike": "a spike, which passes",
+    "season": "the season: it comes and goes with the clock",
+    "lasting_drift": "the world has changed, and stays so",
+}
+"""The probable causes in words."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """By whom and when it is said, and what the rules are.
+
+    Args:
+        recipe: its name.
+        owner: who answers for it.
+        at: now, seconds since 1970.
+        alerts: the section.
+        monitoring: the section; its signals are those of ``rules: auto``.
+    """
+
+    recipe: str
+    owner: str | None
+    at: float
+    alerts: Alerts
+    monitoring: Monitoring
+
+    @property
+    def repeat(self) -> float:
+        """After so many seconds it is said again."""
+        return self.alerts.repeat.total_seconds()
+
+    def courses(self) -> dict[str, Course]:
+        """Each rule before it saw anything."""
+        rules = rules_of(self.alerts, self.monitoring)
+        return {name: Course(rule, self.monitoring, self.repeat) for name, rule in rules.items()}
 
 
 def alerts_of(
-    verdicts: Sequence[Verdict], previous: Sequence[Verdict], *, recipe: str, owner: str | None = None, at: float
+    verdicts: Sequence[Verdict],
+    previous: Sequence[Verdict],
+    *,
+    alerts: Alerts = STANDARD_ALERTS,
+    monitoring: Monitoring = STANDARD_MONITORING,
+    recipe: str,
+    owner: str | None = None,
+    at: float,
 ) -> tuple[Alert, ...]:
-    """What is to be said after a pass.
+    """What is to be said after a pass, rule by rule, each in the order of its windows.
 
-    A signal is as bad as the worst of its scales, each by its newest window that could be judged; an unknown window neither
-    begins nor ends anything.
+    It is said once when a rule begins to hold, again when the state gets worse, again after ``alerts.repeat`` (by the ends of
+    the windows), and once at its end. When a rule holds is told at ``alert_rules.Course``.
 
     Args:
         verdicts: what the pass found, new and changed.
         previous: what was known before it, of the same version.
+        alerts: the section.
+        monitoring: the section.
+        recipe: the recipe's name.
+        owner: who answers for it.
         at: when this is said, seconds since 1970.
     """
-    return tuple(
-        alert
-        for signal in dict.fromkeys(verdict.signal for verdict in verdicts)
-        for alert in _of_signal(
-            [verdict for verdict in verdicts if verdict.signal == signal],
-            [verdict for verdict in previous if verdict.signal == signal],
-            (recipe, owner, at),
-        )
-    )
+    said = Said(recipe, owner, at, alerts, monitoring)
+    found = []
+    for name, course in said.courses().items():
+        for _ in course.follow(previous):
+            pass
+        found += [_alert(name, course.rule, news, said) for news in course.follow(verdicts)]
+    return tuple(found)
 
 
-def _of_signal(
-    verdicts: Sequence[Verdict], previous: Sequence[Verdict], said_by: tuple[str, str | None, float]
-) -> Iterable[Alert]:
-    newest: dict[float, Verdict] = {}
-    for verdict in _in_time(previous):
-        newest[verdict.scale] = verdict
-    said = _worst(newest)
-    for _, together in groupby(_in_time(verdicts), key=lambda verdict: verdict.window.end):
-        for verdict in together:
-            known = newest.get(verdict.scale)
-            if known is None or known.window.start <= verdict.window.start:
-                newest[verdict.scale] = verdict
-        rank = _worst(newest)
-        ended = rank < SAID <= said
-        if ended or (rank >= SAID and rank > said):
-            yield _alert(max(newest.values(), key=lambda verdict: RANK[verdict.state]), said_by, resolved=ended)
-        said = rank if rank < SAID else max(said, rank)
+def standing_alerts(
+    history: Sequence[Verdict], open_alerts: Iterable[Alert], version: str, said: Said
+) -> tuple[Alert, ...]:
+    """What should have been said by now, whatever was lost on the way: alerts that hold, and ends of those that do not.
+
+    Args:
+        history: all verdicts of the live version, one for each signal, scale and window.
+        open_alerts: what was said at the endpoint, of any version, and has not ended.
+        version: the live one.
+        said: by whom and when.
+    """
+    courses = said.courses()
+    holding = []
+    for name, course in courses.items():
+        for _ in course.follow(history):
+            pass
+        news = course.holds()
+        holding += [] if news is None else [_alert(name, course.rule, news, said)]
+    held = {alert.rule for alert in holding}
+    ended = [
+        _ended(alert, why, said)
+        for alert in open_alerts
+        if (why := _why_ended(alert, version, held, courses.get(alert.rule))) is not None
+    ]
+    return (*holding, *ended)
 
 
-def _in_time(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    judged = (verdict for verdict in verdicts if verdict.vote is not None)
-    return sorted(judged, key=lambda verdict: (verdict.window.end, verdict.scale))
+def _why_ended(alert: Alert, version: str, held: set[str], course: Course | None) -> str | None:
+    if alert.version != version:
+        return f"version {version} is live now"
+    if course is None or course.rule.signal != alert.signal:
+        return "no rule asks for it any more"
+    newest = course.newest()
+    return None if alert.rule in held or newest is None else _now_it_is(course.rule, newest)
 
 
-def _worst(newest: dict[float, Verdict]) -> int:
-    return max((RANK[verdict.state] for verdict in newest.values()), default=0)
-
-
-def _alert(verdict: Verdict, said_by: tuple[str, str | None, float], *, resolved: bool) -> Alert:
-    recipe, owner, at = said_by
-    return Alert(
-        recipe=recipe,
-        owner=owner,
-        endpoint=verdict.endpoint,
-        version=verdict.version,
-        signal=verdict.signal,
-        state=verdict.state,
-        severity="info" if resolved else "warning",
-        resolved=resolved,
-        what=_sentence(verdict, resolved),
-        since=verdict.since,
-        at=at,
-        advice="" if resolved else verdict.advice,
-        findings=tuple(finding for finding in verdict.findings if finding.is_drift),
-    )
-
-
-def _sentence(verdict: Verdict, resolved: bool) -> str:
-    who = f"{verdict.signal} of version {verdict.version}"
-    if resolved:
-        return f"{who} is {verdict.state} again"
-    since = (
-        f" since {datetime.fromtimestamp(verdict.since, UTC):%Y-%m-%d %H:%M} UTC" if verdict.since is not None else ""
-    )
-    facts = "; ".join(finding.message for finding in verdict.findings if finding.is_drift and finding.message)
-    return f"{who}: {verdict.state}{since}{': ' if facts else ''}{facts}"
+def _ended(alert: Alert, why: str, said: Said) -> Alert:
+    what = f"{_who(alert.signal, alert.version)} {why}" if why.startswith("is ") else f"{alert.signal}: {why}"
+    over = {"resolved": True, "repeated": False, "advice": "", "findings": (), "repeat_at": None, "cause": None}
+    return alert.model_copy(update={**over, "at": said.at, "what": what})
 
 
 def recipients(alerts: Alerts, rule: str) -> tuple[str, ...]:
     """The sinks that a rule's alerts go to, by name; none for a rule that is not declared."""
-    raise NotImplementedError
+    if alerts.rules == "auto":
+        return tuple(alerts.sinks)
+    declared = alerts.rules.get(rule)
+    if declared is None:
+        return ()
+    return tuple(alerts.sinks) if declared.to == "auto" else tuple(dict.fromkeys(declared.to))
 
 
 def wanted_retrain(alerts: Iterable[Alert]) -> str | None:
     """Why the open alerts of the live version want a retrain, for the policy; null when none does."""
-    raise NotImplementedError
+    wanting = [alert for alert in alerts if alert.action == "retrain" and not alert.resolved]
+    return "; ".join(f"alert `{alert.rule}`: {alert.signal} is {alert.state}" for alert in wanting) or None
 
 
 def wanted_rollback(alerts: Iterable[Alert]) -> Alert | None:
     """The first of the open alerts of the live version that wants a rollback."""
-    raise NotImplementedError
+    return next((alert for alert in alerts if alert.action == "rollback" and not alert.resolved), None)
+
+
+def _alert(name: str, rule: AlertRule, news: News, said: Said) -> Alert:
+    verdict, ended = news.verdict, news.kind == "ended"
+    finding = worst(news.voted.findings)
+    return Alert(
+        recipe=said.recipe,
+        owner=said.owner,
+        endpoint=verdict.endpoint,
+        version=verdict.version,
+        rule=name,
+        signal=verdict.signal,
+        state=verdict.state,
+        severity=rule.severity,
+        action=rule.action,
+        resolved=ended,
+        repeated=news.kind == "repeated",
+        what=f"{_who(verdict.signal, verdict.version)} {_now_it_is(rule, verdict)}" if ended else _sentence(news),
+        cause=None if ended else news.voted.cause,
+        value=finding.drift_score if finding is not None else None,
+        threshold=finding.threshold if finding is not None else None,
+        normal=_normal(rule, finding.threshold if finding is not None else None),
+        since=verdict.since,
+        window=verdict.window,
+        at=said.at,
+        repeat_at=None if ended else said.at + said.repeat,
+        advice="" if ended else rule.advice or news.voted.advice,
+        findings=() if ended else tuple(each for each in news.voted.findings if each.is_drift),
+    )
+
+
+def _normal(rule: AlertRule, threshold: float | None) -> tuple[float, ...] | None:
+    if rule.normal is not None or threshold is None:
+        return rule.normal
+    return min(0.0, threshold), max(0.0, threshold)
+
+
+def _who(signal: str, version: str) -> str:
+    return f"{signal} of version {version}"
+
+
+def _now_it_is(rule: AlertRule, newest: Verdict) -> str:
+    """How an alert ended."""
+    if rule.when == "unknown":
+        return "is judged again"
+    if newest.state == "ok":
+        return "is ok again"
+    inside = rule.normal is not None and newest.state == rule.when
+    return "is inside its normal range again" if inside else f"is {newest.state}, no longer {rule.when}"
+
+
+def _sentence(news: News) -> str:
+    """Who, in which state, since when, what shows it, and what is probably behind it."""
+    verdict, voted = news.verdict, news.voted
+    since = f" since {_moment(verdict.since)}" if verdict.since is not None else ""
+    facts = verdict.reason if verdict.state == "unknown" else _facts(voted)
+    cause = f"; probably {CAUSES[voted.cause]}" if voted.cause is not None else ""
+    return f"{_who(verdict.signal, verdict.version)}: {verdict.state}{since}{': ' if facts else ''}{facts}{cause}"
+
+
+def _facts(verdict: Verdict) -> str:
+    """The worst findings' messages, the worst first."""
+    left = [finding for finding in verdict.findings if finding.is_drift and finding.message]
+    told: list[str] = []
+    while left and len(told) < TOLD_FINDINGS:
+        finding = worst(left)
+        assert finding is not None
+        left.remove(finding)
+        told.append(finding.message)
+    more = f"; and {len(left)} more" if left else ""
+    return f"{'; '.join(told)}{more}"
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -32,7 +32,7 @@ class Verdict(Frozen):
     """One signal in one window. ``vote`` is this window's own; ``state`` is what the votes of the last windows make of it.
 
     ``vote`` is null when the window could not be judged. ``since`` is the start of the first window of the episode.
-    ``scale`` is the window's length in seconds. ``reference`` says in words what the window was compared with; ``cause`` is the
+    ``scale`` is the window's length in seconds; ``labelled`` of the ``rows`` had a label. ``reference`` says in words what the window was compared with; ``cause`` is the
     probable one, null where nothing is wrong or nothing points to one.
     """
 
@@ -52,6 +52,7 @@ class Verdict(Frozen):
     advice: str = ""
     cause: Cause | None = None
     reference: str = ""
+    labelled: int = 0
 
 
 class GateResult(Frozen):
@@ -83,7 +84,8 @@ class Alert(Frozen):
 
     It carries what it was measured by: ``value`` of the worst finding, its ``threshold``, the ``normal`` range of it
     ([low, high]), and ``advice``, what a person should do. ``rule`` names the rule that says it;
-    ``action`` is what else it sets off.
+    ``action`` is what else it sets off. ``episode`` is what an alert has in common with its repetitions and its end;
+    ``repeat_at``: when it is said again while it lasts, so a receiver may forget it soon after.
     """
 
     schema_version: Literal[1] = 1
@@ -92,6 +94,7 @@ class Alert(Frozen):
     endpoint: str
     version: str
     rule: str = ""
+    episode: str = ""
     signal: str
     state: State
     severity: Literal["info", "warning", "critical"] = "warning"
@@ -106,5 +109,6 @@ class Alert(Frozen):
     since: float | None = None
     window: Window | None = None
     at: float
+    repeat_at: float | None = None
     advice: str = ""
     findings: Tuple[Finding] = ()
