@@ -26,11 +26,19 @@ T = TypeVar("T")
 
 
 class Header(msgspec.Struct, frozen=True):
-    """The first line of the compacted file. ``totals``: of all that ever went into it."""
+    """The first line of the compacted file.
+
+    Args:
+        v: the version of the format.
+        merged: the files that went into it last and may not be deleted yet.
+        totals: of all that ever went into it.
+        fine_from: when its oldest line that is no hour yet begins; null when there is none.
+    """
 
     v: int = 1
     merged: tuple[str, ...] = ()
     totals: ServiceCounts = msgspec.field(default_factory=ServiceCounts)
+    fine_from: int | None = None
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -55,9 +63,22 @@ def decode(line: bytes, kind: type[T]) -> T | None:
     return read if getattr(read, "v", 1) == 1 else None
 
 
-def header_of(first: bytes) -> Header:
-    """The header in the first line of the compacted file; one that merged nothing where it is damaged."""
-    return decode(first, Header) or Header()
+def read_header(place: Path) -> Header:
+    """The compacted file's first line. Where it is damaged, it is made anew of the other lines, to be compacted at once."""
+    try:
+        with (place / COMPACTED).open("rb") as file:
+            header = decode(file.readline(), Header)
+            return header if header is not None else Header(totals=_sum(whole_lines(file.read())), fine_from=0)
+    except OSError:
+        return Header()
+
+
+def _sum(lines: list[bytes]) -> ServiceCounts:
+    total = ServiceCounts()
+    for line in (decode(raw, Line) for raw in lines):
+        if line is not None:
+            total.add(line.counts)
+    return total
 
 
 def log_files(folder: Path) -> list[Path]:
@@ -130,9 +151,10 @@ class ServiceLog:
 
     def _lines(self) -> Iterator[bytes]:
         files = log_files(self.folder)
-        compacted = whole_lines(read_or_nothing(self.folder / COMPACTED))
-        merged = header_of(compacted[0]).merged if compacted else ()
-        yield from compacted[1:]
+        first, *compacted = whole_lines(read_or_nothing(self.folder / COMPACTED)) or [b""]
+        header = decode(first, Header)
+        merged = header.merged if header is not None else ()
+        yield from compacted
         for file in files:
             if file.name not in merged:
                 yield from whole_lines(read_bytes(file))
