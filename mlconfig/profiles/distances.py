@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -58,39 +60,95 @@ def compare(reference: ColumnCounts, current: ColumnCounts, *, bins: int = BINS,
 
     Errors: ``DataError`` when either has nothing to compare, or they are of two kinds.
     """
-    fine = _two_vectors(reference, current)
-    nulls = [reference.nulls, current.nulls] if with_nulls else None
-    numeric = isinstance(reference, NumericCounts)
-    coarse = _coarse(*fine, coarse_bins(fine[0], bins) if numeric else _grouped_levels(fine[0], bins))
-    pair = _drop_empty(*_prepend(coarse, nulls))
+    kept = _reference(reference, bins, with_nulls)
+    fine = current.vector()
+    if type(reference) is not type(current) or kept.size != len(fine):
+        raise DataError("counts of two layouts cannot be compared", hint="make both with the layout of one reference")
+    nulls = current.nulls if with_nulls else 0
+    pair = np.array([kept.coarse, _coarse(fine, kept.starts, nulls if with_nulls else None)])
+    pair = pair.compress(pair.any(axis=0), axis=1)
+    n, m = kept.rows, int(pair[1].sum())
+    _check_sizes(n, m)
+    numeric = kept.distribution is not None
+    gap, moved = _gaps(kept, fine, nulls) if numeric else (0.0, None)
+    psi_, kl_, js_ = _divergences(pair, n, m)
     return Comparison(
-        psi=psi(*pair),
-        kl=kl(*pair),
-        js=js(*pair),
-        ks=ks(*_prepend(fine, nulls)) if numeric else None,
-        chi2=chi2(*pair),
-        wasserstein=wasserstein(*fine, positions()) if numeric and min(f.sum() for f in fine) > 0 else None,
-        bins=len(pair[0]),
-        reference_rows=int(pair[0].sum()),
-        current_rows=int(pair[1].sum()),
+        psi=psi_,
+        kl=kl_,
+        js=js_,
+        ks=_ks_test(gap, n, m) if numeric else None,
+        chi2=_chi2_test(pair[0], pair[1], n, m),
+        wasserstein=moved,
+        bins=pair.shape[1],
+        reference_rows=n,
+        current_rows=m,
     )
 
 
-def _two_vectors(reference: ColumnCounts, current: ColumnCounts) -> tuple[Counts, Counts]:
-    fine = reference.vector(), current.vector()
-    if type(reference) is not type(current) or len(fine[0]) != len(fine[1]):
-        raise DataError("counts of two layouts cannot be compared", hint="make both with the layout of one reference")
-    return fine
+class _Reference:
+    """What comparing needs of the reference alone: worked out for its first window and kept while it lives.
+
+    ``distribution`` is that of all rows, nulls below all values [3075]; ``of_values`` that of the values alone.
+    """
+
+    def __init__(self, counts: ColumnCounts, bins: int, with_nulls: bool) -> None:
+        fine = counts.vector()
+        numeric = isinstance(counts, NumericCounts)
+        self.size = len(fine)
+        self.starts = coarse_bins(fine, bins) if numeric else _grouped_levels(fine, bins)
+        self.coarse = _coarse(fine, self.starts, counts.nulls if with_nulls else None)
+        self.rows, self.nulls = int(self.coarse.sum()), counts.nulls if with_nulls else 0
+        self.distribution: Floats | None = None
+        self.of_values: Floats | None = None
+        if numeric and self.rows:
+            self.distribution = (np.cumsum(fine) + self.nulls) / self.rows
+            values = self.rows - self.nulls
+            self.of_values = np.cumsum(fine) / values if values else None
 
 
-def _prepend(pair: tuple[Counts, Counts], nulls: list[int] | None) -> tuple[Counts, Counts]:
-    if nulls is None:
-        return pair
-    return np.concatenate([nulls[:1], pair[0]]), np.concatenate([nulls[1:], pair[1]])
+_references: WeakKeyDictionary[ColumnCounts, dict[tuple[int, bool], _Reference]] = WeakKeyDictionary()
 
 
-def _coarse(reference: Counts, current: Counts, starts: Counts) -> tuple[Counts, Counts]:
-    return coarsen(reference, starts), coarsen(current, starts)
+def _reference(counts: ColumnCounts, bins: int, with_nulls: bool) -> _Reference:
+    kept = _references.setdefault(counts, {})
+    if (bins, with_nulls) not in kept:
+        kept[bins, with_nulls] = _Reference(counts, bins, with_nulls)
+    return kept[bins, with_nulls]
+
+
+def _coarse(fine: Counts, starts: Counts, nulls: int | None) -> Counts:
+    coarse = coarsen(fine, starts)
+    return coarse if nulls is None else np.concatenate([[nulls], coarse])
+
+
+def _gaps(kept: _Reference, fine: Counts, nulls: int) -> tuple[float, float | None]:
+    """The largest gap between the two distributions, and the area between those of the values alone."""
+    assert kept.distribution is not None
+    cumulated = fine.cumsum()
+    values = int(cumulated[-1])
+    gaps = np.abs(kept.distribution - (cumulated + nulls) / (values + nulls))
+    largest = max(float(gaps[gaps.argmax()]), abs(kept.nulls / kept.rows - nulls / (values + nulls)))
+    if kept.of_values is None or not values:
+        return largest, None
+    if kept.nulls or nulls:
+        gaps = np.abs(kept.of_values - cumulated / values)
+    return largest, float(gaps[:-1].dot(_widths()))
+
+
+@cache
+def _widths() -> Floats:
+    return np.diff(positions())
+
+
+def _divergences(pair: Counts, n: int, m: int) -> tuple[float, float, float]:
+    """PSI, KL and JS at once; see the functions of these names."""
+    half = 0.5 * pair.shape[1]
+    shares = (pair + 0.5) / np.array([[n + half], [m + half]])
+    logs = np.log(shares)
+    ratio = logs[1] - logs[0]
+    kl_ = float(shares[1].dot(ratio))
+    divergence = float(shares.ravel().dot((logs - np.log(shares.sum(axis=0) / 2)).ravel()))
+    return kl_ - float(shares[0].dot(ratio)), kl_, math.sqrt(max(0.0, divergence) / 2)
 
 
 def _grouped_levels(reference: Counts, bins: int) -> Counts:
@@ -99,12 +157,6 @@ def _grouped_levels(reference: Counts, bins: int) -> Counts:
     if known <= bins:
         return np.arange(len(reference), dtype=np.int64)
     return np.append(coarse_bins(reference[:known], bins), [known, known + 1])
-
-
-def _drop_empty(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
-    """Without the bins that neither side ever used: they tell nothing and would count as degrees of freedom."""
-    used = (reference + current) > 0
-    return reference[used], current[used]
 
 
 def coarse_bins(reference: Counts, bins: int = BINS) -> Counts:
@@ -136,10 +188,14 @@ def _sizes(reference: Counts, current: Counts) -> tuple[int, int]:
     sizes = int(reference.sum()), int(current.sum())
     if len(reference) != len(current):
         raise DataError(f"{len(reference)} and {len(current)} bins cannot be compared", hint="use one layout")
-    if min(sizes) == 0:
-        side = "reference" if sizes[0] == 0 else "window"
-        raise DataError(f"the {side} has no value to compare", hint="too little data is unknown, never fine")
+    _check_sizes(*sizes)
     return sizes
+
+
+def _check_sizes(n: int, m: int) -> None:
+    if min(n, m) == 0:
+        side = "reference" if n == 0 else "window"
+        raise DataError(f"the {side} has no value to compare", hint="too little data is unknown, never fine")
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
@@ -169,23 +225,30 @@ def js(reference: Counts, current: Counts) -> float:
 
 def ks(reference: Counts, current: Counts) -> TwoSample:
     """Two-sample Kolmogorov–Smirnov on fine buckets; asymptotic p-value (Smirnov 1948), conservative where values tie."""
+    n, m = _sizes(reference, current)
+    return _ks_test(float(np.abs(np.cumsum(reference) / n - np.cumsum(current) / m).max()), n, m)
+
+
+def _ks_test(gap: float, n: int, m: int) -> TwoSample:
     from scipy.special import kolmogorov
 
-    n, m = _sizes(reference, current)
-    statistic = float(np.abs(np.cumsum(reference) / n - np.cumsum(current) / m).max())
-    return TwoSample(statistic, float(kolmogorov(math.sqrt(n * m / (n + m)) * statistic)))
+    return TwoSample(gap, float(kolmogorov(math.sqrt(n * m / (n + m)) * gap)))
 
 
 def chi2(reference: Counts, current: Counts) -> TwoSample:
     """Two-sample chi² (Pearson): both sides vary. Taking the reference as exact alarms on 20–97 % of null data."""
+    n, m = _sizes(reference, current)
+    used = (reference + current) > 0  # the others tell nothing and would count as degrees of freedom
+    return _chi2_test(reference[used], current[used], n, m)
+
+
+def _chi2_test(reference: Counts, current: Counts, n: int, m: int) -> TwoSample:
     from scipy.special import chdtrc
 
-    n, m = _sizes(reference, current)
-    reference, current = _drop_empty(reference, current)
     if len(reference) < 2:
         return TwoSample(0.0, 1.0)
     difference = math.sqrt(m / n) * reference - math.sqrt(n / m) * current
-    statistic = float((difference**2 / (reference + current)).sum())
+    statistic = float(difference.dot(difference / (reference + current)))
     return TwoSample(statistic, float(chdtrc(len(reference) - 1, statistic)))
 
 
@@ -211,8 +274,6 @@ def relevance_threshold(reference_rows: int, window_rows: int, bins: int, tolera
         tolerance: δ, the PSI that does not matter.
         alpha: false alarms one check may give: the budget / (checks × columns).
     """
-    from scipy.special import chndtrix
-
     if min(reference_rows, window_rows) < 1 or not 0.0 < alpha < 1.0 or tolerance < 0.0:
         raise DataError(
             f"no threshold for {reference_rows} and {window_rows} rows, alpha {alpha}, tolerance {tolerance}",
@@ -220,10 +281,16 @@ def relevance_threshold(reference_rows: int, window_rows: int, bins: int, tolera
         )
     effective = reference_rows * window_rows / (reference_rows + window_rows)
     freedom, shift = max(bins, 2) - 1, effective * tolerance
-    quantile = float(chndtrix(1.0 - alpha, freedom, shift))
-    if not (math.isfinite(quantile) and quantile > 0.0):
-        quantile = _sankaran(1.0 - alpha, freedom, shift)
-    return quantile / effective
+    return _noncentral_quantile(1.0 - alpha, freedom, shift) / effective
+
+
+@lru_cache(maxsize=1024)
+def _noncentral_quantile(probability: float, freedom: float, shift: float) -> float:
+    """Of the non-central chi²; kept, because most columns of a window share their rows and number of bins."""
+    from scipy.special import chndtrix
+
+    quantile = float(chndtrix(probability, freedom, shift))
+    return quantile if math.isfinite(quantile) and quantile > 0.0 else _sankaran(probability, freedom, shift)
 
 
 def _sankaran(probability: float, freedom: float, shift: float) -> float:

@@ -10,7 +10,7 @@ Source: G. Tene, HdrHistogram; the float32 bits instead of integer arithmetic ar
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,11 @@ OCTAVES = 24
 LARGEST = (OCTAVES << MANTISSA_BITS) + 1
 """Magnitude index of all that is beyond the last octave; 0 is all that is below the first."""
 BUCKETS = 2 * LARGEST + 1
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 """Rows a block: its float32 values, bits and bucket numbers stay in the second-level cache."""
 
+_PAIRED = 64
+"""Levels up to which counting pairs is faster."""
 _SHIFT = 23 - MANTISSA_BITS
 _FIRST_OCTAVE = (127 - OCTAVES // 2) << 23
 _OFF_ROUND_NUMBERS = 81_007
@@ -48,13 +50,22 @@ def standardise(values: Vector, centre: float, scale: float, out: Float32s, wide
     Done in float64 and then cast, because a float32 has 128 s steps at today's epoch seconds. float32 values with a
     centre that float32 holds exactly take a shorter way to the same result.
     """
-    if values.dtype == np.float32 and np.float32(centre) == centre and 1e-30 < scale < 1e30:
-        np.subtract(values, np.float32(centre), out=out)
-        np.multiply(out, np.float32(1.0 / scale), out=out)
+    short = _in_float32(centre, scale) if values.dtype == np.float32 else None
+    if short:
+        np.subtract(values, short[0], out=out)
+        np.multiply(out, short[1], out=out)
         return
     np.subtract(values, centre, out=wide)
     np.multiply(wide, 1.0 / scale, out=wide)
     np.copyto(out, wide, casting="same_kind")
+
+
+@lru_cache(maxsize=4096)
+def _in_float32(centre: float, scale: float) -> tuple[np.float32, np.float32] | None:
+    """Centre and factor, where the short way leads to the same."""
+    with np.errstate(over="ignore"):
+        exact = np.float32(centre) == centre and 1e-30 < scale < 1e30
+    return (np.float32(centre), np.float32(1.0 / scale)) if exact else None
 
 
 def count_standardised(values: Float32s, bits: Bits, index: Counts, *, beyond: bool = True) -> tuple[Counts, Counts]:
@@ -81,14 +92,14 @@ def count_standardised(values: Float32s, bits: Bits, index: Counts, *, beyond: b
 
 
 def bincount(codes: Vector, size: int) -> Counts:
-    """Counts [size] of small integers; wider ones are made of them a block at a time, in cache."""
-    counts, step = np.zeros(size, np.int64), max(BLOCK_ROWS, 4 * size)
-    index = np.empty(min(step, len(codes)), np.int64)
-    for start in range(0, len(codes), step):
-        block = codes[start : start + step]
-        np.copyto(index[: len(block)], block)
-        counts += np.bincount(index[: len(block)], minlength=size)
-    return counts
+    """Counts [size] of codes; few different ones are counted as pairs of neighbours, half as many."""
+    if size <= _PAIRED:
+        narrow = codes.astype(np.uint8)
+        pairs, rest = narrow[: len(narrow) & ~1].view(np.uint16), narrow[len(narrow) & ~1 :]
+        both = np.bincount(pairs, minlength=size << 8).reshape(size, 256)
+        halves: Counts = both[:, :size].sum(axis=0) + both.sum(axis=1)
+        return halves + np.bincount(rest, minlength=size)
+    return np.bincount(codes, minlength=size)
 
 
 def join_sides(above: Counts, below: Counts, n: int) -> Counts:

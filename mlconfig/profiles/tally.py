@@ -54,19 +54,30 @@ class _Block:
     def room(self) -> int:
         return self.values.shape[1] - self.size
 
-    def moments(self) -> Floats:
-        """Sums of products of the correlated columns and ones over the complete rows [correlated + 1, correlated + 1]."""
+    def sums(self, row: int, end: int) -> tuple[float, float]:
+        """Of a column's values and of their squares."""
+        scaled = self.values[row, :end]
+        return float(scaled.dot(self.values[self.ones, :end])), float(scaled.dot(scaled))
+
+    def take_moments(self) -> Floats:
+        """Sums of products of the correlated columns and ones over the complete rows [correlated + 1, correlated + 1].
+        The block is empty then.
+        """
         scaled, end = self.values[: self.padded, : self.size], self.ones + 1
         for rows in self.incomplete:
             scaled[:, rows] = 0.0
         products = (scaled @ scaled.T)[:end, :end].astype(np.float64)
         for rows in self.incomplete:
             scaled[self.ones, rows] = 1.0
+        self.incomplete.clear()
+        self.size = 0
         return products
 
 
 class _NumericTally:
-    """Adds up one column; ``row`` is its place in the block."""
+    """Adds up one column. ``row`` is its place in the block; ``farthest`` how far its values in the block reach;
+    ``summed`` says whether they were added to the sums, or the second moments still have to tell them.
+    """
 
     def __init__(self, layout: ColumnLayout, row: int) -> None:
         self.layout, self.row = layout, row
@@ -76,6 +87,7 @@ class _NumericTally:
         self.minimum, self.maximum = inf, -inf
         self.total = self.total_squared = 0.0
         self.farthest = 0.0
+        self.summed = False
         self._ranges: dict[bool, tuple[float, float]] = {}
 
     def add(self, values: Vector, block: _Block) -> None:
@@ -119,23 +131,21 @@ class _NumericTally:
             self._ranges[float32] = _range_of(self.layout, float32)
         return self._ranges[float32]
 
-    def count(self, block: _Block) -> bool:
-        """Count the column's part of a full block; says whether its sums are still to be read off the second moments."""
-        scaled, size = block.values[self.row, : block.size], block.size
-        bits, index = block.bits[:size], block.index[:size]
-        more, less = count_standardised(scaled, bits, index, beyond=self.farthest > _LAST_OCTAVE)
+    def count(self, block: _Block, end: int) -> None:
+        """Count the column's part of a full block, up to ``end``."""
+        scaled = block.values[self.row, :end]
+        beyond = self.farthest > _LAST_OCTAVE
+        more, less = count_standardised(scaled, block.bits[:end], block.index[:end], beyond=beyond)
         self.above += more
         self.below += less
-        farthest, self.farthest = self.farthest, 0.0
-        within = farthest < MOMENT_CLIP
-        if within and self.correlated and not block.incomplete:
-            return True
-        if not farthest < _FARTHEST:
-            np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
-        self.add_sums(float(scaled.dot(block.values[block.ones, :size])), float(scaled.dot(scaled)))
-        if self.correlated and not within:
+        self.summed = not (self.correlated and self.farthest < MOMENT_CLIP)
+        if self.summed:
+            if not self.farthest < _FARTHEST:
+                np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
+            self.add_sums(*block.sums(self.row, end))
+        if self.summed and self.correlated:
             np.clip(scaled, -MOMENT_CLIP, MOMENT_CLIP, out=scaled)
-        return False
+        self.farthest = 0.0
 
     def add_sums(self, total: float, squared: float) -> None:
         """Of the values and their squares, in scale units."""
@@ -195,32 +205,42 @@ class Tally:
         for name, counter in self._levels.items():
             counter.add(given[name])
         numbers = [as_numbers(given[t.layout.name], t.layout.kind, t.layout.name) for t in self._numbers]
-        block, start = self._block, 0
+        start = 0
         with np.errstate(over="ignore", invalid="ignore"):
             while start < rows and numbers:
-                size = min(rows - start, block.room)
-                for tally, values in zip(self._numbers, numbers, strict=True):
-                    tally.add(values[start : start + size], block)
-                block.size += size
+                size = min(rows - start, self._block.room)
+                self._add_block([values[start : start + size] for values in numbers], size)
                 start += size
-                if not block.room:
-                    self._count_block()
 
-    def _count_block(self) -> None:
+    def _add_block(self, numbers: list[Vector], size: int) -> None:
+        """When the block is full, each column is counted while its numbers are still in the cache."""
         block = self._block
-        open_sums = [tally for tally in self._numbers if tally.count(block)]
-        products = block.moments()
+        end, full = block.size + size, size == block.room
+        for tally, values in zip(self._numbers, numbers, strict=True):
+            tally.add(values, block)
+            if full:
+                tally.count(block, end)
+        block.size = end
+        if full:
+            self._take_moments()
+
+    def _take_moments(self) -> None:
+        block = self._block
+        complete = not block.incomplete
+        open_sums = [tally for tally in self._numbers if not tally.summed]
+        for tally in open_sums if not complete else ():
+            tally.add_sums(*block.sums(tally.row, block.size))
+        products = block.take_moments()
         self._moments += products
-        for tally in open_sums:
+        for tally in open_sums if complete else ():
             tally.add_sums(products[-1, tally.row], products[tally.row, tally.row])
-        block.incomplete.clear()
-        block.size = 0
 
     def counted(self) -> tuple[dict[str, NumericCounts | CategoricalCounts], Floats]:
         """Counts by column, and the second moments of the numeric ones [correlated + 1, correlated + 1]."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self._block.size:
-                self._count_block()
+        if self._block.size:
+            for tally in self._numbers:
+                tally.count(self._block, self._block.size)
+            self._take_moments()
         numbers = {tally.layout.name: tally.counted() for tally in self._numbers}
         return {c.name: numbers.get(c.name) or self._level_counts(c) for c in self._columns}, self._moments.copy()
 
