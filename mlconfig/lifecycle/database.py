@@ -13,11 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mlconfig.errors import StateError
-from mlconfig.lifecycle import tables
+from mlconfig.lifecycle import tables, upgrade
 
 BUSY_TIMEOUT_MS = 20_000
 READ = "mlconfig_read"
@@ -114,14 +114,16 @@ class Database:
         return self._transaction(**{READ: True})
 
     def prepare(self) -> None:
-        """Make the tables, or check that they are of a version we know; any number of processes may call it at once."""
+        """Make the tables that are missing, if it is of a version we know; any number of processes may call it at once."""
         with self.read() as connection:
-            known = inspect(connection).has_table("meta")
-        if not known:
+            missing = upgrade.missing(connection)
+        if missing and "meta" not in missing:
+            self.check()
+        if missing:
             with self.write() as connection:
                 if self.url.get_backend_name() == "postgresql":
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SCHEMA_LOCK})
-                _make_tables(connection)
+                upgrade.make(connection)
         self.check()
 
     def check(self) -> None:
@@ -140,15 +142,6 @@ class Database:
     def close(self) -> None:
         """Give its connections back."""
         self.engine.dispose()
-
-
-def _make_tables(connection: Connection) -> None:
-    if inspect(connection).has_table("meta"):
-        return
-    tables.METADATA.create_all(connection, checkfirst=False)
-    connection.execute(insert(tables.meta).values(key="schema_version", value=str(tables.SCHEMA_VERSION)))
-    head = f"0:{tables.GENESIS}"  # stands from the first moment, so that the first two writers have a row to wait for
-    connection.execute(insert(tables.meta).values(key=tables.AUDIT_HEAD, value=head))
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -12,6 +12,7 @@ from mlconfig.lifecycle.effects import Effects
 from mlconfig.lifecycle.gates import Gates
 from mlconfig.lifecycle.lease import Leases
 from mlconfig.lifecycle.manifest import Manifest
+from mlconfig.lifecycle.outbox import Outbox
 from mlconfig.lifecycle.rollouts import Rollouts
 from mlconfig.lifecycle.routes import Routes
 from mlconfig.lifecycle.steps import Steps
@@ -33,6 +34,7 @@ class Store:
         self.steps = Steps(database)
         self.verdicts = Verdicts(database)
         self.alerts = Alerts(database)
+        self.outbox = Outbox(database)
         self.manifest = Manifest(database)
         self.versions = Versions(database)
 

@@ -1,5 +1,8 @@
 """The tables of the lifecycle database, version 1; SQLite and PostgreSQL take them as they stand.
 
+A table may be added within a version: whoever opens a database makes those that are missing, and who knows less passes
+them over.
+
 Times are seconds since 1970 (UTC) as double precision, which both databases give back bit for bit, so that the hash
 chain over events can be recomputed. JSON is kept as text in its canonical form.
 """
@@ -117,7 +120,36 @@ verdict = Table(
     UniqueConstraint("endpoint", "version", "signal", "window_start", "scale"),
 )
 
-alert = Table(
+episode = Table(
+    "episode",
+    METADATA,
+    Column("endpoint", String(64), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("rule", String(64), primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("resolved", Boolean, nullable=False),
+    Column("json", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("endpoint", String(64), nullable=False, index=True),
+    Column("rule", String(64), nullable=False),
+    Column("episode", String(64), nullable=False, index=True),
+    Column("sink", String(64), nullable=False),
+    Column("resolved", Boolean, nullable=False),
+    Column("json", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Double, nullable=False),
+    Column("put_at", Double, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
+alert = Table(  # what was said before there was an outbox; `upgrade` empties it
     "alert",
     METADATA,
     Column("endpoint", String(64), primary_key=True),

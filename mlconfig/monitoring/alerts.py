@@ -73,7 +73,7 @@ def alerts_of(
         verdicts: what the pass found, new and changed.
         previous: what was known before it, of the same version.
         alerts: the section.
-        monitoring: the section.
+        monitoring: the section; its signals are those of ``rules: auto``.
         recipe: the recipe's name.
         owner: who answers for it.
         at: when this is said, seconds since 1970.

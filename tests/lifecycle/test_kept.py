@@ -1,9 +1,9 @@
-"""What else is kept: steps, verdicts, alerts, the manifest, version cards."""
+"""What else is kept: steps, verdicts, the manifest, version cards."""
 
 from __future__ import annotations
 
 from mlconfig.lifecycle import Store
-from mlconfig.records.verdict import Alert, Verdict
+from mlconfig.records.verdict import Verdict
 from mlconfig.records.version import MetricValue, VersionCard
 from mlconfig.vocabulary import FrozenDict, Window
 
@@ -51,35 +51,6 @@ def test_the_latest_of_each_signal_and_scale_is_what_a_trigger_sees(store: Store
     quality = _verdict(0.0, "alert", signal="data_quality")
     store.verdicts.add([_verdict(0.0), _verdict(3600.0, "suspect"), day, quality, _verdict(9e5, version="2")])
     assert store.verdicts.latest("churn", "1") == [quality, _verdict(3600.0, "suspect"), day]
-
-
-def _alert(state="alert", at: float = 1.0, version="1", *, resolved=False) -> Alert:
-    return Alert(recipe="churn", endpoint="churn", version=version, signal="input_drift", state=state, resolved=resolved,
-                 what="age drifted", at=at)  # fmt: skip
-
-
-def test_an_episode_is_said_once_again_when_worse_and_once_at_its_end(store: Store) -> None:
-    said = []
-    for number, (state, resolved) in enumerate([
-        ("alert", False), ("alert", False), ("lasting", False), ("alert", False), ("ok", True), ("ok", True), ("alert", False),
-    ]):  # fmt: skip
-        alert = _alert(state, at=number, resolved=resolved)
-        if store.alerts.is_due(alert, "log"):
-            said.append(number)
-            store.alerts.mark(alert, "log")
-    assert said == [0, 2, 4, 6]
-
-
-def test_each_sink_and_each_version_has_its_own_episode(store: Store) -> None:
-    store.alerts.mark(_alert(), "log")
-    assert not store.alerts.is_due(_alert(at=2.0), "log")
-    assert store.alerts.is_due(_alert(), "ops")
-    assert store.alerts.is_due(_alert(version="2"), "log")
-    store.alerts.mark(_alert(), "ops")
-    assert store.alerts.open("churn") == [_alert()]
-    for sink in ("log", "ops"):
-        store.alerts.mark(_alert("ok", at=3.0, resolved=True), sink)
-    assert store.alerts.open("churn") == []
 
 
 def test_a_segment_is_in_the_manifest_once(store: Store) -> None:
