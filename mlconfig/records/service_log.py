@@ -82,8 +82,11 @@ def _sum(lines: list[bytes]) -> ServiceCounts:
 
 
 def log_files(folder: Path) -> list[Path]:
-    """The writers' files, by name."""
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if path.name != COMPACTED)
+    """The writers' files, by name; none where the folder cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.name != COMPACTED)
+    except OSError:
+        return []
 
 
 def read_bytes(path: Path, offset: int = 0) -> bytes:

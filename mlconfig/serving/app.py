@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
 from mlconfig.serving.body import ClientGoneError, Receive, Send, check_headers, read_body
+from mlconfig.serving.exposition import CONTENT_TYPE, Exposition
 from mlconfig.serving.refusal import RequestRefusedError, not_ready
 from mlconfig.serving.routes import Route, Routes
 from mlconfig.serving.service import Service
@@ -19,11 +21,16 @@ Response = tuple[int, bytes, Headers]
 
 
 class App:
-    """Answers HTTP for one `Service`. Whatever a client sends is answered with JSON, and never with a 5xx of its making."""
+    """Answers HTTP for one `Service`. Whatever a client sends is answered with JSON, and never with a 5xx of its making.
+
+    Counts are written to the service log from here on, until the service is closed.
+    """
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self._routes = Routes(service.endpoint)
+        self._exposition = Exposition(service)
+        service.start()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -46,7 +53,8 @@ class App:
             logger.exception("a request failed")
             status, body, headers = _refusal(RequestRefusedError(500, "the server failed on this request"), route)
         self.service.counters.count(route.name if route else "unknown", status, time.perf_counter() - start)
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        media = CONTENT_TYPE if route is not None and route.name == "metrics" and status == 200 else b"application/json"
+        headers += [(b"content-type", media), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -58,6 +66,8 @@ class App:
             raise RequestRefusedError(405, "this path does not take this method", hint=f"use {route.methods[0]}")
         if route.name in ("predict", "feedback"):
             return await self._post(route, scope, receive)
+        if route.name == "metrics":
+            return 200, await asyncio.to_thread(self._exposition.render), []
         return self._get(route)
 
     async def _post(self, route: Route, scope: MutableMapping[str, Any], receive: Receive) -> Response:

@@ -139,6 +139,7 @@ def openapi(endpoint: str, signature: Signature, version: str) -> dict[str, Any]
             f"/v1/{endpoint}": _get("The live version and its signature."),
             "/healthz": _get("The process answers."),
             "/readyz": _get("A version is loaded."),
+            "/metrics": _get("Counts of all replicas and monitoring's figures, as Prometheus text."),
         },
         "components": {
             "schemas": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Name = Literal["predict", "feedback", "metadata", "healthz", "readyz", "openapi"]
+Name = Literal["predict", "feedback", "metadata", "healthz", "readyz", "openapi", "metrics"]
 
 
 class Route(NamedTuple):
@@ -18,7 +18,7 @@ GET, POST = ("GET", "HEAD"), ("POST",)
 
 
 class Routes:
-    """The paths of one endpoint. The probes and the document answer at the root and below the endpoint."""
+    """The paths of one endpoint. The probes, the document and the metrics answer at the root and below the endpoint."""
 
     def __init__(self, endpoint: str) -> None:
         top = f"/v1/{endpoint}"
@@ -32,6 +32,7 @@ class Routes:
             self._routes[f"{prefix}/healthz"] = Route("healthz", GET)
             self._routes[f"{prefix}/readyz"] = Route("readyz", GET)
             self._routes[f"{prefix}/openapi.json"] = Route("openapi", GET)
+            self._routes[f"{prefix}/metrics"] = Route("metrics", GET)
 
     def find(self, path: str, root: str = "") -> Route | None:
         """The route of a path. ``root`` (ASGI's ``root_path``) may be part of the path, or may have been stripped from it:

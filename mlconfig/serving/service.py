@@ -16,10 +16,12 @@ from mlconfig.errors import MlconfigError, ServingError
 from mlconfig.records.prediction_log import FEEDBACK, SEGMENTS, log_folder
 from mlconfig.records.route import RouteTable, RouteVersion
 from mlconfig.records.segment_writer import SegmentWriter
+from mlconfig.records.service_counts import ServiceCounts
+from mlconfig.records.service_writer import SERVICE, ServiceWriter
 from mlconfig.sections.serving import Serving
 from mlconfig.serving.answer import Answer, Answerer
 from mlconfig.serving.batcher import Batcher
-from mlconfig.serving.counters import Counters, EndpointStats
+from mlconfig.serving.counters import Counters
 from mlconfig.serving.predictor import Predictor
 from mlconfig.serving.refusal import RequestRefusedError, not_ready
 from mlconfig.serving.state import ServingState
@@ -57,6 +59,7 @@ class Service:
         folder = log_folder(storage, endpoint)
         self._log = SegmentWriter(folder / SEGMENTS, replica, self.boot, clock=clock)
         self._labels = SegmentWriter(folder / FEEDBACK, replica, self.boot, clock=clock)
+        self._service_log = ServiceWriter(folder / SERVICE, self.replica, self.boot, self.counts, clock=clock)
         self._answerer = Answerer(self._log, self.boot, settings.log.sample_fraction)
         self._batcher = Batcher(self._answerer.flush)
         self._state: ServingState | None = None
@@ -119,18 +122,27 @@ class Service:
             )
         return msgspec.json.encode({"accepted": len(records)})
 
-    def stats(self) -> EndpointStats:
-        """Counts since the process began."""
-        return EndpointStats(
-            requests=dict(self.counters.requests),
-            latency=tuple(self.counters.latency),
-            latency_seconds=self.counters.latency_seconds,
+    def counts(self) -> ServiceCounts:
+        """Counts since the process began. May be called from any thread."""
+        return self.counters.snapshot(
             rows=self._answerer.rows,
             failures=self._answerer.failures,
             log_dropped=self._log.dropped,
             feedback_dropped=self._labels.dropped,
-            problem=self.problem or self._log.error or self._labels.error,
         )
+
+    @property
+    def fault(self) -> str | None:
+        """Why the newest route could not be taken over, or one of the logs not written; None when all is well."""
+        return self.problem or self._log.error or self._labels.error or self._service_log.error or None
+
+    def start(self) -> None:
+        """Write counts to the service log every ten seconds from now on; a second call changes nothing."""
+        self._service_log.start()
+
+    def write_counts(self) -> None:
+        """Write what was counted since the last time to the service log. Blocks on the disk; never raises."""
+        self._service_log.flush()
 
     def flush(self) -> None:
         """Make all that was logged durable."""
@@ -138,6 +150,7 @@ class Service:
         self._labels.flush()
 
     def close(self) -> None:
-        """Sync and close the log; its segments are then free to be compacted."""
+        """Sync and close the logs; their files are then free to be compacted."""
         self._log.close()
         self._labels.close()
+        self._service_log.close()

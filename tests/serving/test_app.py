@@ -297,7 +297,7 @@ def test_a_model_that_breaks_on_one_request_answers_the_others(make_service):
     answers = ask(App(service), *(("POST", "/v1/churn/predict", {"json": {**ROW, "age": age}}) for age in (1, 99, 2)))
     assert [answer.status_code for answer in answers] == [200, 500, 200]
     assert "boom" not in answers[1].text
-    assert service.stats().failures == 1
+    assert service.counts().failures == 1
 
 
 def test_sampling_follows_the_hash_of_the_id(make_service):
@@ -315,19 +315,19 @@ def test_counters(make_service):
     post(App(service), ROW)
     post(App(service), MANY)
     post(App(service), b"{")
-    stats = service.stats()
-    assert stats.requests == {("predict", 200): 2, ("predict", 400): 1}
+    stats = service.counts()
+    assert stats.requests == {"predict": {200: 2, 400: 1}}
     assert stats.rows == 4
-    assert sum(stats.latency) == 2
-    assert stats.latency_seconds > 0
+    assert sum(stats.latency.values()) == 2
+    assert stats.latency_ns > 0
 
 
 def test_a_disk_that_refuses_is_counted_and_served(make_service, tmp_path):
     service = make_service()
     (tmp_path / "predictions").write_text("in the way")
     assert post(App(service), ROW).status_code == 200
-    assert service.stats().log_dropped == 1
-    assert "Not a directory" in service.stats().problem
+    assert service.counts().log_dropped == 1
+    assert "Not a directory" in service.fault
     label = post(App(service), {"prediction_id": "p", "label": "yes"}, "/v1/churn/feedback")
     assert (label.status_code, label.headers["retry-after"]) == (503, "10")
 

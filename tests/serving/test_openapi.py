@@ -25,7 +25,14 @@ def document(request, make_signature):
 
 def test_every_schema_is_one(document):
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/v1/churn/predict", "/v1/churn/feedback", "/v1/churn", "/healthz", "/readyz"}
+    assert set(document["paths"]) == {
+        "/v1/churn/predict",
+        "/v1/churn/feedback",
+        "/v1/churn",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     for name, schema in document["components"]["schemas"].items():
         Draft202012Validator.check_schema(schema)
         assert validator(document, name)

@@ -92,7 +92,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one(service, tmp_path, m
     }  # fmt: skip
     assert says[fault] in service.problem
     assert predict(service, BODY)[0]["version"] == "1"
-    assert service.stats().problem == service.problem
+    assert service.fault == service.problem
 
 
 def test_requests_of_two_versions_in_one_batch_keep_their_own(service, tmp_path, make_version, make_route_table):
