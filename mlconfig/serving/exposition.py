@@ -42,28 +42,19 @@ class Exposition:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._totals = ServiceTotals(log_folder(service.storage, service.endpoint))
-        self._snapshot = SnapshotFile(log_folder(service.storage, service.endpoint))
+        self._monitoring = MonitoringText(service.endpoint, log_folder(service.storage, service.endpoint))
         self._lock = threading.Lock()
 
     def render(self) -> bytes:
         """The text. Damaged files are passed over: what they would have said is missing."""
-        from prometheus_client import CollectorRegistry, generate_latest
-
         with self._lock:
-            registry = CollectorRegistry(auto_describe=False)
-            registry.register(self)
-            return generate_latest(registry)
+            self._service.write_counts()
+            return _rendered([*self._counted(), *self._replica()]) + self._monitoring.render()
 
-    def collect(self) -> Iterator[Family]:
-        """All families: prometheus_client's collector protocol."""
-        self._service.write_counts()
+    def _counted(self) -> Iterator[Family]:
         counts, endpoint = self._totals.read(), self._service.endpoint
         yield from _counters(endpoint, counts)
         yield _duration(endpoint, counts)
-        yield from self._replica()
-        snapshot = self._snapshot.read()
-        if snapshot is not None:
-            yield from _monitoring(endpoint, snapshot)
 
     def _replica(self) -> Iterator[Family]:
         state, endpoint = self._service.state, self._service.endpoint
@@ -76,24 +67,43 @@ class Exposition:
             yield _gauge(catalog.GENERATION, [((endpoint,), state.table.generation)])
 
 
-class SnapshotFile:
-    """Monitoring's snapshot, read again only when the file is another."""
+class MonitoringText:
+    """Monitoring's snapshot as text, made again only when the file is another: it may be thousands of lines."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, endpoint: str, folder: Path) -> None:
+        self._endpoint, self._folder = endpoint, folder
         self._seen: tuple[int, int, int] | None = None
-        self._snapshot: MetricsSnapshot | None = None
+        self._text = b""
 
-    def read(self) -> MetricsSnapshot | None:
-        """The newest one; None when there is none that can be read."""
+    def render(self) -> bytes:
+        """The text; empty when there is no snapshot that can be read."""
         try:
             file = (self._folder / FILE).stat()
         except OSError:
-            return None
+            return b""
         mark = (file.st_ino, file.st_mtime_ns, file.st_size)
         if mark != self._seen:
-            self._seen, self._snapshot = mark, read_snapshot(self._folder)
-        return self._snapshot
+            snapshot = read_snapshot(self._folder)
+            self._seen, self._text = mark, _rendered(_monitoring(self._endpoint, snapshot)) if snapshot else b""
+        return self._text
+
+
+class _Families:
+    """Families as prometheus_client's collector."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        return self._families
+
+
+def _rendered(families: Iterable[Family]) -> bytes:
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(families))
+    return generate_latest(registry)
 
 
 def _counters(endpoint: str, counts: ServiceCounts) -> Iterator[Family]:
