@@ -35,6 +35,7 @@ class DetectorTags(Tags):
     between the two says anything; a detector that allows for a small reference itself says False. ``tasks``: those it has
     something to say about. ``min_numeric``: so many numeric columns are needed. ``reports``: it tells ``Evidence.report``.
     ``needs_groups``: it compares ``evaluation.fairness.groups``. ``judges_silence``: it can judge a window with too few rows.
+    ``without_labels``: it reads labels where there are some and says something before.
     ``rows``: at most so many rows of the window and of the reference are given to a detector that reads rows.
     ``notice``: what a recipe's owner must know before using it (a licence, say); shown when a plan that names it is compiled.
     """
@@ -47,6 +48,7 @@ class DetectorTags(Tags):
     reports: bool = False
     needs_groups: bool = False
     judges_silence: bool = False
+    without_labels: bool = False
     rows: int = 5000
     notice: str = ""
 
@@ -99,7 +101,7 @@ class WindowFacts:
     ``reference_duplicate_fraction`` the same among the reference's.
     ``newest_age``: seconds between the newest event time and the end of the window (or the
     moment it was seen), null without event times. ``missing``: columns of the reference that no row of the window has.
-    ``rejected_fraction``: requests refused because of what was sent, of all; null where it is not known.
+    ``rejected_fraction``: requests refused because of what was sent, of all ``requests``; null where it is not known.
     """
 
     rows: int
@@ -109,6 +111,7 @@ class WindowFacts:
     newest_age: float | None = None
     missing: tuple[str, ...] = ()
     rejected_fraction: float | None = None
+    requests: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Evidence:
     ``alpha``: the false-alarm probability this check, one column, may use up. ``report``: distances to tell beside the score.
     ``rows`` and ``reference_rows``: even samples, the columns of the profile, and in ``rows`` the answer as
     ``prediction.label`` or ``prediction.value``. ``holdout``: rows that the version was not trained on, with their
-    answers and, as ``label.value`` (regression) or ``label.code``, the truth.
+    answers and, as ``label.value`` (regression) or ``label.code``, the truth. ``metric_name``: the primary metric's.
     """
 
     reference: Profile
@@ -136,6 +139,7 @@ class Evidence:
     service: ServiceStats | None = None
     facts: WindowFacts | None = None
     fairness: Fairness = field(default_factory=Fairness)
+    metric_name: str = ""
     notes: dict[str, float] = field(default_factory=dict)
 
 

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mlconfig.contracts.detector import Evidence, LabelEvidence
-from mlconfig.profiles.profile import Profile, empty_profile
+from mlconfig.contracts.detector import Evidence, LabelEvidence, ScoreEvidence, WindowFacts
+from mlconfig.monitoring.compared import Compared, reference_of, too_small
+from mlconfig.profiles.profile import empty_profile
+from mlconfig.records.service import ServiceStats
 from mlconfig.records.verdict import Finding, Verdict
+from mlconfig.sections.monitoring import DISTANCES, OUTPUT_SIGNALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlconfig.contracts.detector import Detector
+    from mlconfig.monitoring.baseline import Baseline
     from mlconfig.monitoring.watch import Watch
+    from mlconfig.monitoring.window_counts import WindowCounts
     from mlconfig.sections.monitoring import Signal
     from mlconfig.vocabulary import Window
 
-TIMES_THE_WINDOW = 10
-"""A reference that is small must at least be so many times a window's rows."""
-
-ON_QUALITY = "look at what sends these columns; retraining on broken rows makes it worse"
-ON_ANSWERS = "see which columns drifted; a retrain on recent rows may help"
-ON_DRIFT = "see which columns moved and whether quality is fine; if it lasts, retrain on recent rows"
+NO_ANSWERS = "the version was packaged before answers were profiled; a retrain makes their reference"
 
 
 @dataclass(frozen=True)
-class WindowRows:
-    """What is known of one window. ``table``: the inputs of its rows; ``make_profile``: their profile, made when asked for.
-
-    ``labels``: null while no signal needs them; ``labelled`` rows of ``rows`` have one.
-    """
+class WindowView:
+    """What is known of one window. ``labels``, ``sample`` and ``service`` are null where no signal needs them."""
 
     window: Window
-    rows: int
-    table: Callable[[], pa.Table]
-    make_profile: Callable[[], Profile]
+    counts: WindowCounts
+    facts: WindowFacts
     labels: LabelEvidence | None = None
-
-    @cached_property
-    def profile(self) -> Profile:
-        """The profile of all its rows."""
-        return self.make_profile()
+    labelled: int = 0
+    sample: pa.Table | None = None
+    service: ServiceStats | None = None
 
     @property
-    def labelled(self) -> int:
-        """Rows that have a label."""
-        return len(self.labels.y) if self.labels is not None else 0
+    def rows(self) -> int:
+        """Predictions."""
+        return self.counts.rows
 
     @property
     def scale(self) -> float:
@@ -56,89 +47,141 @@ class WindowRows:
         return self.window.end - self.window.start
 
 
-def assess_window(watch: Watch, rows: WindowRows, signals: Iterable[str]) -> tuple[Verdict, ...]:
-    """The verdict of each named signal. Its ``vote`` is final; ``state`` is what one vote alone makes of it.
+def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
+    """The verdict of one signal. Its ``vote`` is final; ``state`` is what one vote alone makes of it.
 
     Nothing that a detector or a row does ends the pass: what cannot be judged is unknown, with the reason.
     """
-    return tuple(_assess(watch, rows, name, watch.monitoring.signals[name]) for name in signals)
-
-
-def _assess(watch: Watch, rows: WindowRows, name: str, signal: Signal) -> Verdict:
-    detector = watch.detectors[name]
+    signal, detector = watch.monitoring.signals[name], watch.detectors[name]
+    compared = reference_of(watch, name, view.window, view.rows)
     findings: tuple[Finding, ...] = ()
-    reason = _why_not(watch, rows, name, signal)
-    if not reason:
+    reason = _why_not(watch, view, name, signal, compared)
+    silent = bool(reason) and detector.tags.judges_silence
+    if not reason or silent:
         try:
-            findings = detector.check(_evidence(watch, rows, signal, detector))
+            findings = detector.check(_evidence(watch, view, name, signal, compared, silent=silent))
         except Exception as error:  # noqa: BLE001 — a stranger's detector must not end the watch over the others
             reason = f"the detector `{signal.name}` raised {type(error).__name__}: {error}"
-    if not reason and not findings:
-        reason = _nothing_found(watch, rows, name, signal)
+    if any(finding.is_drift for finding in findings):
+        reason = ""  # what can be said in spite of few rows is said
+    elif not reason and not findings:
+        reason = _nothing_found(watch, view, name, signal)
     vote = None if reason else any(finding.is_drift for finding in findings)
     return Verdict(
         endpoint=watch.endpoint,
         version=watch.version,
         signal=name,
         detector=signal.name,
-        window=rows.window,
-        scale=rows.scale,
-        rows=rows.labelled if watch.reads_labels(name) else rows.rows,
+        window=view.window,
+        scale=view.scale,
+        rows=_rows_of(watch, view, name),
+        labelled=view.labelled,
         vote=vote,
         state="unknown" if vote is None else "ok",
-        findings=findings,
+        findings=() if reason else findings,
         reason=reason,
-        advice=_advice(watch, name, signal) if vote else "",
+        reference=compared.words if "profile" in detector.tags.reads else "",
     )
 
 
-def _advice(watch: Watch, name: str, signal: Signal) -> str:
-    if watch.reads_labels(name):
-        return ON_ANSWERS
-    return ON_QUALITY if signal.name == "quality" else ON_DRIFT
+def _rows_of(watch: Watch, view: WindowView, name: str) -> int:
+    """What the verdict is based on: labelled rows, requests, or predictions."""
+    if watch.waits_for_labels(name):
+        return view.labelled
+    if watch.tags(name).reads == {"service"}:
+        return view.service.requests if view.service is not None else 0
+    return view.rows
 
 
-def _why_not(watch: Watch, rows: WindowRows, name: str, signal: Signal) -> str:
+def _why_not(watch: Watch, view: WindowView, name: str, signal: Signal, compared: Compared) -> str:
     """Why a signal cannot be judged in this window; empty when it can."""
-    if rows.rows == 0:
-        return "no prediction arrived"
-    if watch.reads_labels(name):
-        return _why_not_by_labels(watch, rows, signal)
+    reads = watch.tags(name).reads
+    rows = _rows_of(watch, view, name)
+    if watch.waits_for_labels(name):
+        return _why_not_by_labels(watch, view, signal)
+    if "service" in reads and view.service is None:
+        return "requests of this time were not counted"
+    if rows == 0:
+        return "no request arrived" if reads == {"service"} else "no prediction arrived"
     asked = signal.min_rows or watch.monitoring.min_rows
-    if rows.rows < asked:
-        return f"{rows.rows} rows, and {asked} are needed"
-    reference, wanted = watch.reference.rows, watch.monitoring.reference.min_rows
-    if watch.detectors[name].tags.large_reference and reference < min(wanted, TIMES_THE_WINDOW * rows.rows):
-        return f"the reference has {reference} rows; {wanted} are needed, or {TIMES_THE_WINDOW} times the window's {rows.rows}"
-    known = {column.name for column in watch.reference.layout.columns}
-    missing = [column for column in watch.columns(signal) if column not in known]
-    return f"the reference has no column `{missing[0]}`" if missing else ""
+    if rows < asked:
+        return f"{rows} {'requests' if reads == {'service'} else 'rows'}, and {asked} are needed"
+    if "profile" in reads and (problem := too_small(watch, name, compared, rows)):
+        return problem
+    return _missing_part(watch, view, name, signal)
 
 
-def _why_not_by_labels(watch: Watch, rows: WindowRows, signal: Signal) -> str:
-    if watch.metric_reference is None:
-        return "the metric was undefined at evaluation, so there is nothing to compare with"
-    if rows.labels is None or rows.labelled == 0:
-        return f"none of {rows.rows} predictions has a label"
-    if signal.min_rows is not None and rows.labelled < signal.min_rows:
-        return f"{rows.labelled} labelled rows, and {signal.min_rows} are needed"
+def _missing_part(watch: Watch, view: WindowView, name: str, signal: Signal) -> str:
+    """What a detector reads and this version or window does not have."""
+    reads, known = watch.tags(name).reads, {column.name for column in watch.layout(name).columns}
+    missing = [column for column in watch.columns(name, signal) if column not in known]
+    if missing and "profile" in reads:
+        return f"the reference has no column `{missing[0]}`"
+    if "scores" in reads and (watch.baseline.scores is None or view.counts.scores is None):
+        return NO_ANSWERS
+    if "rows" in reads and (watch.baseline.rows is None or view.sample is None):
+        return "no sample of the reference's rows is kept with this version; a retrain makes one"
     return ""
 
 
-def _nothing_found(watch: Watch, rows: WindowRows, name: str, signal: Signal) -> str:
-    if watch.reads_labels(name):
-        return f"{rows.labelled} of {rows.rows} predictions have a label: too few, or of one class only"
-    return f"`{signal.name}` has no column to look at"
+def _why_not_by_labels(watch: Watch, view: WindowView, signal: Signal) -> str:
+    if view.rows == 0:
+        return "no prediction arrived"
+    if watch.metric_reference is None:
+        return "the metric was undefined at evaluation, so there is nothing to compare with"
+    if view.labels is None or view.labelled == 0:
+        return f"none of {view.rows} predictions has a label"
+    if signal.min_rows is not None and view.labelled < signal.min_rows:
+        return f"{view.labelled} labelled rows, and {signal.min_rows} are needed"
+    return ""
 
 
-def _evidence(watch: Watch, rows: WindowRows, signal: Signal, detector: Detector) -> Evidence:
-    reads = detector.tags.reads
+def _nothing_found(watch: Watch, view: WindowView, name: str, signal: Signal) -> str:
+    if watch.waits_for_labels(name):
+        return f"{view.labelled} of {view.rows} predictions have a label: too few, or of one class only"
+    if watch.tags(name).needs_groups:
+        return f"fewer than two groups have {watch.fairness.min_rows} rows"
+    if "profile" in watch.tags(name).reads:
+        return f"`{signal.name}` has no column to look at"
+    return f"`{signal.name}` found too little to judge"
+
+
+def _evidence(
+    watch: Watch, view: WindowView, name: str, signal: Signal, compared: Compared, *, silent: bool
+) -> Evidence:
+    reads, nothing = watch.tags(name).reads, empty_profile(watch.layout(name))
+    current = view.counts.outputs if name in OUTPUT_SIGNALS else view.counts.inputs
+    looks = "profile" in reads and not silent
+    known = {column.name for column in watch.layout(name).columns}
+    sampled = "rows" in reads
     return Evidence(
-        reference=watch.reference,
-        current=rows.profile if "profile" in reads else empty_profile(watch.reference.layout),
-        columns=watch.columns(signal),
+        reference=compared.profile if compared.profile is not None else nothing,
+        current=current if looks else nothing,
+        columns=tuple(column for column in watch.columns(name, signal) if column in known),
         alpha=watch.alpha,
         random_state=watch.random_state,
-        rows=rows.table() if "rows" in reads else None,
-        labels=rows.labels if "labels" in reads else None,
+        report=signal.report if signal.report is not None else DISTANCES,
+        rows=view.sample if sampled else None,
+        reference_rows=watch.baseline.rows if sampled else None,
+        holdout=watch.baseline.holdout if sampled else None,
+        labels=view.labels if "labels" in reads else None,
+        scores=_scores(watch, view) if "scores" in reads else None,
+        service=view.service if "service" in reads else None,
+        facts=view.facts if "facts" in reads else None,
+        fairness=watch.fairness,
+    )
+
+
+def _scores(watch: Watch, view: WindowView) -> ScoreEvidence | None:
+    base: Baseline = watch.baseline
+    if base.scores is None or base.calibration is None or view.counts.scores is None:
+        return None
+    production = watch.production.scores if watch.production is not None else None
+    return ScoreEvidence(
+        task=watch.signature.task,
+        reference=production if production is not None and production.rows else base.scores,
+        current=view.counts.scores,
+        calibration=base.calibration,
+        metric=watch.metric,
+        metric_name=watch.metric_name,
     )

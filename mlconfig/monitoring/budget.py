@@ -10,10 +10,13 @@ MOST = 0.05
 
 
 def checks_a_month(lengths: Iterable[float], checks: int) -> float:
-    """Checks in 30 days: windows of every length (seconds), each with so many checks (columns over all signals)."""
+    """Checks of one signal in 30 days: windows of every length (seconds), each with so many checks (columns)."""
     return sum(MONTH / length for length in lengths) * checks
 
 
-def alpha(false_alarms_per_month: float, lengths: Iterable[float], checks: int) -> float:
-    """The budget spread evenly (Bonferroni, over columns, signals, scales and time). Persistence makes alarms rarer still."""
-    return min(MOST, false_alarms_per_month / max(1.0, checks_a_month(lengths, checks)))
+def alpha(false_alarms_per_month: float, checks: float) -> float:
+    """The budget spread evenly over all checks of a month (Bonferroni, over columns, signals, scales and time).
+
+    Persistence makes alarms rarer still.
+    """
+    return min(MOST, false_alarms_per_month / max(1.0, checks))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlconfig.profiles.arrays import level_name
+from mlconfig.monitoring.answers import Coder
 from mlconfig.records.feedback import key_text
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from mlconfig.sections.monitoring import Labels
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
+    Places = np.ndarray[Any, np.dtype[np.int64]]
 
 AUTO_MATURITY = 0.95
 """Share of the delays seen that a window must be older than."""
@@ -36,35 +35,78 @@ class Joined:
     delay: Floats
 
 
-def join_labels(predictions: pa.Table, labels: pa.Table, signature: Signature, settings: Labels) -> Joined:
-    """Join by prediction id, and by key where ``settings.join`` is ``data.key``.
+class LabelIndex:
+    """The newest label of each prediction id and key, in columns: a block of predictions is joined by one look-up.
 
     Args:
-        predictions: columns prediction_id, arrived, prediction (JSON), and ``inputs`` with the key's columns.
         labels: columns prediction_id, key, label (JSON), label_version, arrived; of several for one prediction the highest
             version counts, then the newest.
         signature: classes, task and key.
-
-    A label later than ``settings.max_delay``, or one that is no class of this version, is passed over, as is one
-    whose answer is none.
+        settings: ``join`` and ``max_delay``.
     """
-    import numpy as np
 
-    coded = _Coder(signature)
-    found = _newest(labels)
-    keys = _keys(predictions, signature) if settings.join == "data.key" else [None] * len(predictions)
-    matched = [
-        found.get(("prediction_id", name)) or found.get(("key", key))
-        for name, key in zip(predictions.column("prediction_id").to_pylist(), keys, strict=True)
-    ]
-    y = np.array([coded(match[1]) if match else math.nan for match in matched], np.float64)
-    arrived = np.array([match[0] if match else math.nan for match in matched], np.float64)
-    delay = np.maximum(arrived - np.asarray(predictions.column("arrived").to_numpy(), np.float64), 0.0)
-    y[delay > settings.max_delay.total_seconds()] = math.nan
-    predicted = np.array([coded(text) for text in predictions.column("prediction").to_pylist()], np.float64)
-    y[np.isnan(predicted)] = math.nan
-    delay[np.isnan(y)] = math.nan
-    return Joined(y, predicted, delay)
+    def __init__(self, labels: pa.Table, signature: Signature, settings: Labels) -> None:
+        self.signature, self.settings = signature, settings
+        self.coder = Coder(signature)
+        self._by_id = _Side(labels, "prediction_id", self.coder)
+        self._by_key = _Side(labels, "key", self.coder) if settings.join == "data.key" else None
+
+    def __len__(self) -> int:
+        return len(self._by_id) + (len(self._by_key) if self._by_key is not None else 0)
+
+    def join(self, predictions: pa.Table) -> Joined:
+        """A block of predictions with the columns prediction_id, arrived, prediction (JSON), and ``inputs`` with the key's.
+
+        A label later than ``settings.max_delay``, or one that is no class of this version, is passed over, as is one
+        whose answer is none.
+        """
+        import numpy as np
+
+        arrived = np.asarray(predictions.column("arrived").to_numpy(), np.float64)
+        y, since = self._by_id.find(predictions.column("prediction_id"))
+        if self._by_key is not None:
+            by_key = self._by_key.find(_keys(predictions, self.signature))
+            other = np.isnan(since)
+            y, since = (np.where(other, there, here) for here, there in zip((y, since), by_key, strict=True))
+        delay = np.maximum(since - arrived, 0.0)
+        predicted = self.coder.codes(predictions.column("prediction"))
+        unusable = np.isnan(predicted) | np.isnan(y) | ~(delay <= self.settings.max_delay.total_seconds())
+        return Joined(np.where(unusable, math.nan, y), predicted, np.where(unusable, math.nan, delay))
+
+
+class _Side:
+    """Labels by one of their names."""
+
+    def __init__(self, labels: pa.Table, by: str, coder: Coder) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = labels.filter(pc.is_valid(labels.column(by)))
+        if by == "key":
+            rows = rows.filter(pc.is_null(rows.column("prediction_id")))
+        order = np.lexsort(
+            (rows.column("arrived").to_numpy(), rows.column("label_version").fill_null(0).to_numpy()),
+        )
+        newest_last = rows.take(pa.array(order))
+        names = newest_last.column(by).to_pylist()
+        last = {name: place for place, name in enumerate(names)}
+        kept = newest_last.take(pa.array(list(last.values()), pa.int64()))
+        self._names = kept.column(by).combine_chunks()
+        self._y = np.append(coder.codes(kept.column("label")), math.nan)
+        self._arrived = np.append(np.asarray(kept.column("arrived").to_numpy(), np.float64), math.nan)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def find(self, names: Any) -> tuple[Floats, Floats]:
+        """Label and its arrival by name [rows]; NaN where there is none."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        places = pc.index_in(names, value_set=self._names, skip_nulls=True)
+        found = np.asarray(places.fill_null(len(self)).to_numpy(), np.int64)
+        return self._y[found], self._arrived[found]
 
 
 def maturity(delays: Floats, settings: Labels) -> float:
@@ -78,43 +120,13 @@ def maturity(delays: Floats, settings: Labels) -> float:
     return min(float(np.quantile(seen, AUTO_MATURITY)), longest) if len(seen) else longest
 
 
-def _newest(labels: pa.Table) -> dict[tuple[str, str | None], tuple[float, str]]:
-    rows = labels.select(["label_version", "arrived", "prediction_id", "key", "label"]).to_pylist()
-    found: dict[tuple[str, str | None], tuple[float, str]] = {}
-    for row in sorted(rows, key=lambda row: (row["label_version"] or 0, row["arrived"])):
-        by = "key" if row["prediction_id"] is None else "prediction_id"
-        found[by, row[by]] = (row["arrived"], row["label"])
-    found.pop(("key", None), None)
-    return found
+def _keys(predictions: pa.Table, signature: Signature) -> pa.ChunkedArray:
+    import pyarrow as pa
 
-
-def _keys(predictions: pa.Table, signature: Signature) -> Sequence[str | None]:
     inputs = predictions.column("inputs").combine_chunks()
     have = {inputs.type.field(i).name for i in range(inputs.type.num_fields)}
     if not signature.key or not have.issuperset(signature.key):
-        return [None] * len(predictions)
+        return pa.chunked_array([pa.nulls(len(predictions), pa.string())])
     columns = [inputs.field(name).to_pylist() for name in signature.key]
-    return [None if None in values else key_text(list(values)) for values in zip(*columns, strict=True)]
-
-
-class _Coder:
-    """JSON text of a label or an answer → class code or value; NaN for what is neither. Each text is read once."""
-
-    def __init__(self, signature: Signature) -> None:
-        name = level_name("categorical")
-        self._codes = {name(label): float(code) for code, label in enumerate(signature.classes)}
-        self._regression = signature.task == "regression"
-        self._name = name
-        self._known: dict[str | None, float] = {None: math.nan}
-
-    def __call__(self, text: str | None) -> float:
-        if text not in self._known:
-            self._known[text] = self._read(text)
-        return self._known[text]
-
-    def _read(self, text: Any) -> float:
-        try:
-            value = json.loads(text)
-            return float(value) if self._regression else self._codes.get(self._name(value), math.nan)
-        except (TypeError, ValueError):
-            return math.nan
+    texts = [None if None in values else key_text(list(values)) for values in zip(*columns, strict=True)]
+    return pa.chunked_array([pa.array(texts, pa.string())])

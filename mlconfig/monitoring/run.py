@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlconfig.monitoring.assess import assess_window
-from mlconfig.monitoring.persistence import restate
-from mlconfig.monitoring.window_rows import VersionRows
-from mlconfig.monitoring.windows import window_at, windows_between
+from mlconfig.monitoring.assess import WindowView, assess
+from mlconfig.monitoring.facts import facts_of
+from mlconfig.monitoring.finish import Found, finish
+from mlconfig.monitoring.parts import AT_ONCE, Parts, PartsLoader
+from mlconfig.monitoring.pass_windows import PassWindows
+from mlconfig.monitoring.ripening import Ripening
+from mlconfig.vocabulary import Window
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from mlconfig.monitoring.log import Log
     from mlconfig.monitoring.watch import Watch
+    from mlconfig.monitoring.window_store import WindowStore
+    from mlconfig.records.service import ServiceStats
     from mlconfig.records.verdict import Verdict
-    from mlconfig.sections.monitoring import Monitoring
-    from mlconfig.vocabulary import Window
 
-GROWTH = 1.1
-"""A scored window is scored again when so many times its labels are there."""
+SUSPICIOUS = frozenset({"suspect", "alert", "lasting"})
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,27 @@ class PassInput:
     """What a pass looks at.
 
     Args:
-        watch: the live version.
-        predictions: of the endpoint, as `records.prediction_log` reads them. Rows of other versions are passed over: a version
-            is judged by what it was asked and what it answered, and its reference is its own.
-        labels: as `records.prediction_log` reads them.
+        watch: the live version. Rows of other versions are passed over: a version is judged by what it was asked and what it
+            answered, and its reference is its own.
+        log: of the endpoint.
         verdicts: what was found before for this endpoint; those of other versions are passed over, so a new version's votes
             begin anew.
         now: the clock, seconds since 1970 (also when windows go by event time: labels ripen by the clock).
-        complete_since: ``predictions`` holds all of the version's rows from here on (by the time windows go by); null:
-            all there are. Windows that begin before are left as they are.
+        store: where the counts of closed windows are kept; null counts all again.
+        known_since: by scale in seconds, from which window on ``verdicts`` is complete; windows that begin before are left as
+            they are. A scale that is missing is complete.
+        service: the requests of a window, null where they were not counted.
+        rows_at: rows of the endpoint's windows of ``monitoring.every`` by start, over all versions; null: this version's own.
     """
 
     watch: Watch
-    predictions: pa.Table
-    labels: pa.Table
+    log: Log
     verdicts: Sequence[Verdict]
     now: float
-    complete_since: float | None = None
+    store: WindowStore | None = None
+    known_since: Mapping[float, float] = field(default_factory=dict)
+    service: Callable[[Window], ServiceStats | None] | None = None
+    rows_at: Mapping[float, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,40 +61,21 @@ class PassResult:
     skipped: tuple[str, ...]
 
 
-def needed_since(monitoring: Monitoring, verdicts: Sequence[Verdict], now: float) -> float | None:
-    """From when on the next pass needs predictions, for ``PassInput.complete_since``; null: all of the version's.
-
-    ``verdicts``: those of the live version.
-    """
-    from mlconfig.monitoring.windows import scale_lengths
-
-    newest: dict[tuple[str, float], float] = {}
-    for verdict in verdicts:
-        key = verdict.signal, verdict.scale
-        newest[key] = max(newest.get(key, -math.inf), verdict.window.end)
-    lengths = scale_lengths(monitoring)
-    if monitoring.time == "event" or len(newest) < len(lengths) * len(monitoring.signals):
-        return None
-    ripening = window_at(now - monitoring.labels.max_delay.total_seconds(), lengths[-1]).start
-    return min(ripening, *newest.values())
-
-
 def run_pass(request: PassInput) -> PassResult:
     """Judge all that can be judged now; run again on the result, it finds nothing new.
 
     - A window is complete when it ended before now, or, by event time, before the newest event time seen. Rows that come
-      later for a judged window are not counted.
-    - By arrival, a window without rows is unknown: silence is said, except by signals that read labels. By event
+      later for a closed window are not counted.
+    - By arrival, a window without rows is unknown: silence is said, except by signals that wait for labels. By event
       time it does not exist.
     - Performance is judged once a window is mature, and again when a tenth more labels are there, until ``labels.max_delay``;
       an immature window has no verdict yet. The states of later windows follow.
     - Persistence counts the version's own windows of one length.
+    - A signal that reads rows at a slower pace is asked in between as well, where another suspects something.
+
+    Memory is that of a few windows' counts and of one file of the log, however many rows there are.
     """
-    passing = _Pass(request)
-    found = [verdict for length in request.watch.lengths for verdict in passing.at(length)]
-    order = {name: i for i, name in enumerate(request.watch.monitoring.signals)}
-    found.sort(key=lambda verdict: (verdict.window.end, verdict.scale, order[verdict.signal]))
-    return PassResult(tuple(found), tuple(passing.skipped()))
+    return _Pass(request).run()
 
 
 class _Pass:
@@ -97,78 +83,108 @@ class _Pass:
 
     def __init__(self, request: PassInput) -> None:
         self.request, self.watch = request, request.watch
-        self.rows = VersionRows(request.watch, request.predictions, request.labels, request.now)
-        self._waiting: dict[tuple[str, float], list[Window]] = {}
-        self.stored = {
+        self.windows = PassWindows(request.watch, request.log, request.store, request.now)
+        mine = (request.watch.endpoint, request.watch.version)
+        self.stored: Found = {
             (verdict.signal, verdict.scale, verdict.window.start): verdict
             for verdict in request.verdicts
-            if (verdict.endpoint, verdict.version) == (self.watch.endpoint, self.watch.version)
+            if (verdict.endpoint, verdict.version) == mine
         }
+        self.ripening = Ripening(request.watch, request.log, self.windows, self._unscored())
+        self.loader = PartsLoader(request.watch, request.log, self.ripening)
 
-    def at(self, length: float) -> Iterator[Verdict]:
-        """New and changed verdicts of all signals at one scale."""
-        fresh: dict[str, list[Verdict]] = {name: [] for name in self.watch.monitoring.signals}
-        for window in self._windows(length):
-            due = [name for name in fresh if self._is_due(name, length, window)]
-            if due:
-                for verdict in assess_window(self.watch, self.rows.of(window), due):
-                    fresh[verdict.signal].append(verdict)
-        for name, verdicts in fresh.items():
-            yield from self._with_states(name, length, verdicts)
+    def run(self) -> PassResult:
+        """Plain signals first, then those that are asked on suspicion."""
+        fresh: Found = {}
+        for length in self.watch.lengths:
+            fresh |= self._judge(self._due(length))
+        found = finish(self.watch, self.stored, fresh)
+        suspected = self._judge(self._suspicious(found))
+        if suspected:
+            fresh |= suspected
+            found = finish(self.watch, self.stored, fresh)
+        order = {name: i for i, name in enumerate(self.watch.monitoring.signals)}
+        changed = [verdict for key, verdict in found.items() if verdict != self.stored.get(key)]
+        changed.sort(key=lambda verdict: (verdict.window.end, verdict.scale, order[verdict.signal]))
+        return PassResult(tuple(changed), tuple(self._skipped()))
 
-    def _windows(self, length: float) -> Iterator[Window]:
-        """Complete windows, from the first with a row or the last judged."""
-        ends = [verdict.window.end for (_, scale, _), verdict in self.stored.items() if scale == length]
-        starts = [self.rows.first] if len(self.rows) else []
-        starts += [max(ends)] if ends else []
-        begin = min(starts, default=math.inf)
-        by_arrival = self.watch.monitoring.time == "arrival"
-        since = self.request.complete_since if self.request.complete_since is not None else -math.inf
-        if not math.isfinite(begin):
-            return
-        if by_arrival:
-            windows = windows_between(begin, self.rows.until, length)
-        else:
-            windows = (window for window in self.rows.windows(length) if window.end <= self.rows.until)
-        yield from (window for window in windows if window.start >= since)
+    def _unscored(self) -> float:
+        """The start of the oldest window that a signal which waits for labels has not judged, as far as verdicts are known."""
+        first = self.windows.starts[0] if self.windows.starts else math.inf
+        ends: dict[tuple[str, float], float] = {}
+        for name, length, start in self.stored:
+            ends[name, length] = max(ends.get((name, length), -math.inf), start + length)
+        waiting = [name for name in self.watch.monitoring.signals if self.watch.waits_for_labels(name)]
+        pairs = ((name, length) for name in waiting for length in self.watch.lengths_of(name))
+        known = self.request.known_since
+        return min((ends.get(pair, max(first, known.get(pair[1], first))) for pair in pairs), default=math.inf)
+
+    def _due(self, length: float) -> dict[Window, list[str]]:
+        """The windows of a length that something is to be said of, and which signals are to say it."""
+        due: dict[Window, list[str]] = {}
+        names = [name for name in self.watch.monitoring.signals if length in self.watch.lengths_of(name)]
+        for window in self._complete(length) if names else ():
+            wanted = [name for name in names if self._is_due(name, length, window)]
+            if wanted:
+                due[window] = wanted
+        return due
+
+    def _complete(self, length: float) -> Iterator[Window]:
+        """Complete windows, from the first with a row or the last judged, as far back as verdicts are known."""
+        known = self.request.known_since.get(length, -math.inf)
+        ends = [key[2] + length for key in self.stored if key[1] == length]
+        begin = min([*self.windows.starts[:1], *([max(ends)] if ends else [])], default=math.inf)
+        windows = self.windows.complete(length, max(begin, known))
+        yield from (window for window in windows if window.start >= known)
 
     def _is_due(self, name: str, length: float, window: Window) -> bool:
         stored = self.stored.get((name, length, window.start))
         if not self.watch.reads_labels(name):
             return stored is None
-        if self.rows.count(window) == 0:
+        if not self.watch.waits_for_labels(name):
+            return stored is None or self.ripening.has_grown(window, stored)
+        if self.windows.rows(window) == 0:
             return False
         if stored is None:
-            return self._is_mature(name, length, window)
-        labelled = self.rows.labelled(window)
-        return labelled > stored.rows if stored.vote is None else labelled >= GROWTH * stored.rows
+            return self.ripening.is_mature(name, window)
+        return self.ripening.has_grown(window, stored)
 
-    def _is_mature(self, name: str, length: float, window: Window) -> bool:
-        if self.rows.age(window) >= self.rows.maturity:
-            return True
-        self._waiting.setdefault((name, length), []).append(window)
-        return False
+    def _suspicious(self, found: Found) -> dict[Window, list[str]]:
+        """Windows of the shortest length where drift is suspected, before signals that can say more about it."""
+        names = [name for name in self.watch.monitoring.signals if self.watch.on_suspicion(name)]
+        base, due = self.watch.lengths[0], dict[Window, list[str]]()
+        for (signal, scale, start), verdict in found.items():
+            asks = scale == base and verdict.state in SUSPICIOUS and "profile" in self.watch.tags(signal).reads
+            if not asks or not verdict.vote:
+                continue
+            wanted = [name for name in names if (name, scale, start) not in self.stored]
+            if wanted and not self.watch.reads_labels(signal):
+                due[verdict.window] = wanted
+        return due
 
-    def skipped(self) -> list[str]:
-        """What was not judged, and why."""
-        return [*self.rows.skipped(), *(self._patience(*key, windows) for key, windows in self._waiting.items())]
+    def _judge(self, due: Mapping[Window, list[str]]) -> Found:
+        """The verdicts of some windows; a few windows' rows are in memory together."""
+        ordered = sorted(due, key=lambda window: (window.end, window.start))
+        fresh: Found = {}
+        for first in range(0, len(ordered), AT_ONCE):
+            chosen = {window: due[window] for window in ordered[first : first + AT_ONCE]}
+            for window, parts in self.loader.load(chosen).items():
+                view = self._view(window, parts)
+                for name in chosen[window]:
+                    verdict = assess(self.watch, view, name)
+                    fresh[name, verdict.scale, window.start] = verdict
+        return fresh
 
-    def _patience(self, name: str, length: float, windows: list[Window]) -> str:
-        oldest = windows[0]
-        age, labelled = max(self.rows.age(oldest), 0.0), self.rows.labelled(oldest)
-        return (
-            f"{name}: {len(windows)} window(s) of {length:.0f} s wait for labels until they are "
-            f"{self.rows.maturity:.0f} s old; the oldest is {age:.0f} s old and has {labelled} of {self.rows.count(oldest)}"
-        )
+    def _view(self, window: Window, parts: Parts) -> WindowView:
+        counts = self.windows.counts(window)
+        service = self.request.service(window) if self.request.service is not None else None
+        rows_at = self.request.rows_at
+        if rows_at is None:
+            rows_at = self.windows.rows_at
+        facts = facts_of(self.watch, window, counts, rows_at, service)
+        return WindowView(window, counts, facts, parts.labels, parts.labelled, parts.sample, service)
 
-    def _with_states(self, name: str, length: float, fresh: list[Verdict]) -> Iterator[Verdict]:
-        """Votes become states; an earlier window that was scored again may change those of later ones."""
-        if not fresh:
-            return
-        signal = self.watch.monitoring.signals[name]
-        whole = {v.window.start: v for (n, scale, _), v in self.stored.items() if (n, scale) == (name, length)}
-        whole |= {verdict.window.start: verdict for verdict in fresh}
-        first = min(verdict.window.start for verdict in fresh)
-        for verdict in restate(whole.values(), signal.persistence or self.watch.monitoring.persistence, first):
-            if verdict != self.stored.get((name, length, verdict.window.start)):
-                yield verdict
+    def _skipped(self) -> Iterator[str]:
+        if self.windows.timeless:
+            yield f"{self.windows.timeless} predictions have no event time, or one in the future"
+        yield from self.ripening.patience()

@@ -1,6 +1,6 @@
-"""The counts of closed windows on disk, a file each: what is merged into longer windows, shown and compared, long after the pass.
+"""The counts of closed windows on disk, a file each: what is merged into longer windows, compared and shown, long after.
 
-<log folder>/windows/<version>/<layout>/<length>/<start>-<rows>.mlpw       layout: the first 12 digits of its digest; times in seconds
+<log folder>/windows/<version>/<layout>/<length>/<start>-<rows>.mlpw     layout: 12 digits of its digest; times in seconds
 """
 
 from __future__ import annotations
@@ -89,11 +89,10 @@ def rows_by_start(folder: Path, length: float) -> dict[float, int]:
 
 
 def _listed(folder: Path) -> Iterator[StoredWindow]:
-    names = os.listdir(folder) if folder.is_dir() else []
-    for name in names:
-        match = _NAME.fullmatch(name)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _NAME.fullmatch(path.name)
         if match is not None:
-            yield StoredWindow(float(match[1]), int(match[2]), folder / name)
+            yield StoredWindow(float(match[1]), int(match[2]), path)
 
 
 def _number(value: float) -> str:

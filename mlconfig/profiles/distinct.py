@@ -71,7 +71,7 @@ def hash_rows(columns: list[Any]) -> Hashes:
     """A hash a row over Arrow columns of one length, uniform over different rows. NaN is null, 2 is 2.0."""
     total = np.zeros(len(columns[0]) if columns else 0, np.uint64)
     for place, column in enumerate(columns):
-        total = mix(total ^ (_hash_column(column) + np.uint64(place + 1) * _STEP))
+        total = mix(total ^ (_hash_column(column) + mix(np.array([place], np.uint64))))
     return total
 
 

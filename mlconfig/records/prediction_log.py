@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mlconfig.errors import DataError
 from mlconfig.records.feedback import decode_feedback, labels_table, newest_labels
@@ -83,6 +84,59 @@ def _with_inputs(table: pa.Table, wanted: pa.StructType) -> pa.Table:
     return table.set_column(index, "inputs", pa.StructArray.from_arrays(children, fields=list(wanted)))
 
 
+class _Bounds(NamedTuple):
+    """``since <= column < until``; null is no bound."""
+
+    since: float | None
+    until: float | None
+    column: str
+
+    def exclude(self, lowest: float | None, highest: float | None) -> bool:
+        """Whether nothing between the two can be wanted."""
+        if lowest is None or highest is None:
+            return False
+        return (self.since is not None and highest < self.since) or (self.until is not None and lowest >= self.until)
+
+
+def _day_files(folder: Path, without: set[str], bounds: _Bounds) -> list[Path]:
+    """Compacted files by day; where the bounds are of arrival, days outside are passed over."""
+    by_day = bounds.column == "arrived"
+    first = day_of(bounds.since) if by_day and bounds.since is not None else ""
+    last = day_of(bounds.until) if by_day and bounds.until is not None else "~"
+    return [
+        file
+        for file in sorted(folder.glob("day=*/*.parquet"))
+        if file.stem not in without and first <= file.parent.name.removeprefix("day=") <= last
+    ]
+
+
+def _read_within(file: Path, columns: list[str], bounds: _Bounds) -> pa.Table | None:
+    """A compacted file's rows, without the row groups whose statistics lie outside the bounds; null when none is left."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as parquet:
+        place = parquet.schema_arrow.get_field_index(bounds.column)
+        leaf = _leaf(parquet, bounds.column)
+        wanted = [
+            group
+            for group in range(parquet.num_row_groups)
+            if leaf is None or not bounds.exclude(*_extent(parquet.metadata.row_group(group).column(leaf).statistics))
+        ]
+        return parquet.read_row_groups(wanted, columns=columns) if wanted and place >= 0 else None
+
+
+def _leaf(parquet: Any, name: str) -> int | None:
+    """The number of a plain column among the file's leaves."""
+    names = [parquet.schema.column(i).path for i in range(len(parquet.schema))]
+    return names.index(name) if name in names else None
+
+
+def _extent(statistics: Any) -> tuple[float | None, float | None]:
+    if statistics is None or not statistics.has_min_max:
+        return None, None
+    return statistics.min, statistics.max
+
+
 class PredictionLog:
     """The log of one endpoint, in ``folder`` (see `log_folder`). Reads only; safe beside writers and a compactor."""
 
@@ -111,6 +165,35 @@ class PredictionLog:
             return self._empty()
         whole = pa.concat_tables(tables).sort_by([("arrived", "ascending"), *((name, "ascending") for name in _OWN)])
         return whole.select([*PUBLIC, "inputs"])
+
+    def blocks(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        time: Literal["arrival", "event"] = "arrival",
+        version: str | None = None,
+        columns: Sequence[str] = (*PUBLIC, "inputs"),
+    ) -> Iterator[pa.Table]:
+        """The same predictions as ``predictions`` gives, a file at a time and in no order: memory is one file's.
+
+        ``columns``: of them, at least those that the bounds and the version are in. Files whose statistics lie outside
+        the bounds are not read.
+        """
+        bounds = _Bounds(since, until, "arrived" if time == "arrival" else "event_time")
+        seen = set()
+        for file in segment_files(self.folder / SEGMENTS):
+            try:
+                segment = parse_segment(file.read_bytes(), str(file))
+            except FileNotFoundError:  # compacted meanwhile: it is in Parquet, which is listed below
+                continue
+            seen.add(segment.header.segment)
+            table = segment_table(segment)
+            if table is not None:
+                yield self._choose(table, since, until, time, version).select(list(columns))
+        for file in _day_files(self.folder / PARQUET, seen, bounds):
+            table = _read_within(file, [*columns, *({bounds.column, "version"} - set(columns))], bounds)
+            if table is not None:
+                yield self._choose(table, since, until, time, version).select(list(columns))
 
     def labels(self) -> pa.Table:
         """The newest label of each prediction id or key, oldest arrival first; also those whose prediction is not there.
@@ -159,12 +242,7 @@ class PredictionLog:
     ) -> list[pa.Table]:
         import pyarrow.parquet as pq
 
-        first, last = (day_of(since) if since is not None else ""), (day_of(until) if until is not None else "~")
-        files = [
-            file
-            for file in sorted((self.folder / PARQUET).glob("day=*/*.parquet"))
-            if file.stem not in without and first <= file.parent.name.removeprefix("day=") <= last
-        ]
+        files = _day_files(self.folder / PARQUET, without, _Bounds(since, until, "arrived"))
         return [pq.read_table(file, columns=columns, partitioning=None) for file in files]
 
     def _choose(

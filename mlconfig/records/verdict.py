@@ -32,7 +32,8 @@ class Verdict(Frozen):
     """One signal in one window. ``vote`` is this window's own; ``state`` is what the votes of the last windows make of it.
 
     ``vote`` is null when the window could not be judged. ``since`` is the start of the first window of the episode.
-    ``scale`` is the window's length in seconds; ``labelled`` of the ``rows`` had a label. ``reference`` says in words what the window was compared with; ``cause`` is the
+    ``scale`` is the window's length in seconds; ``labelled`` of the ``rows`` had a label.
+    ``reference`` says in words what the window was compared with; ``cause`` is the
     probable one, null where nothing is wrong or nothing points to one.
     """
 

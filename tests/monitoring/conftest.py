@@ -9,11 +9,12 @@ import pytest
 from mlconfig.builtin.metrics_classification import Accuracy
 from mlconfig.contracts import Context
 from mlconfig.contracts.catalog import Catalog
+from mlconfig.monitoring.baseline import Baseline
 from mlconfig.monitoring.reference import feature_kinds, reference_profile
 from mlconfig.monitoring.run import PassInput, run_pass
 from mlconfig.monitoring.watch import Watch
 from mlconfig.records.signature import Signature, SignatureColumn
-from mlconfig.sections.monitoring import Monitoring
+from mlconfig.sections.monitoring import STANDARD_SIGNALS, Monitoring
 
 HOUR = 3600.0
 BEGIN = 473_000 * HOUR
@@ -41,8 +42,12 @@ def inputs(rng, n, shift=0.0):
     }
 
 
-def make_watch(version="1", reference_rows=20_000, metric_reference=0.9, **monitoring):
-    section = Monitoring.model_validate({"scales": [], **monitoring})
+FEW = {name: "none" for name in STANDARD_SIGNALS if name not in ("data_quality", "input_drift", "performance")}
+"""A test that is about windows, votes or labels looks at three signals, and at others where it names them."""
+
+
+def make_watch(version="1", reference_rows=20_000, metric_reference=0.9, signals=None, **monitoring):
+    section = Monitoring.model_validate({"scales": [], "signals": {**FEW, **(signals or {})}, **monitoring})
     catalog = Catalog()
     made = {
         name: catalog.create("detector", signal.name, signal.params, Context())
@@ -50,11 +55,11 @@ def make_watch(version="1", reference_rows=20_000, metric_reference=0.9, **monit
     }
     rows = inputs(np.random.default_rng(0), reference_rows)
     reference = reference_profile(rows, feature_kinds(SIGNATURE))
-    return Watch("demo", version, section, SIGNATURE, reference, Accuracy(), metric_reference, made)
+    return Watch("demo", version, section, SIGNATURE, Baseline(reference), Accuracy(), metric_reference, made)
 
 
 class Log:
-    """Predictions and labels of an endpoint, hour by hour."""
+    """Predictions and labels of an endpoint, hour by hour; read as a pass reads them."""
 
     def __init__(self, seed=1):
         self.rng = np.random.default_rng(seed)
@@ -107,7 +112,17 @@ class Log:
     def predictions(self):
         return pa.concat_tables(self._predictions)
 
-    @property
+    def blocks(self, since=None, until=None, time="arrival", version=None, columns=()):
+        moment = "arrived" if time == "arrival" else "event_time"
+        for block in self._predictions:
+            moments = block.column(moment).to_numpy()
+            keep = np.ones(len(block), bool)
+            keep &= ~(moments < since) if since is not None else keep
+            keep &= ~(moments >= until) if until is not None else keep
+            keep &= np.array([each == version for each in block.column("version").to_pylist()])
+            if keep.any():
+                yield block.filter(pa.array(keep)).select(list(columns))
+
     def labels(self):
         empty = pa.schema(
             [("prediction_id", pa.string()), ("key", pa.string()), ("label", pa.string()), ("label_version", pa.int64()),
@@ -117,7 +132,7 @@ class Log:
 
     def passed(self, watched, hour, verdicts=(), **more):
         """A pass when that hour begins."""
-        return run_pass(PassInput(watched, self.predictions, self.labels, tuple(verdicts), BEGIN + hour * HOUR, **more))
+        return run_pass(PassInput(watched, self, tuple(verdicts), BEGIN + hour * HOUR, **more))
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ import pyarrow as pa
 
 from mlconfig.contracts import Detector
 from mlconfig.contracts.detector import DetectorTags
-from mlconfig.monitoring.run import needed_since
+from mlconfig.monitoring.window_store import WindowStore
 from mlconfig.records.feedback import key_text
-from mlconfig.sections.monitoring import Monitoring
 
 HOUR = 3600.0
 BEGIN = 473_000 * HOUR
@@ -286,17 +285,30 @@ def test_a_signal_may_name_its_columns(new_log, watch):
     assert by_signal(log.passed(unknown, 1), "input_drift")[0].reason == "the reference has no column `nope`"
 
 
-def test_only_what_is_needed_must_be_read(new_log, watch):
-    log, store = new_log(), ()
-    watched_ = watch(signals={"performance": "none"}, scales=["4h"], labels={"max_delay": "1h"})
-    assert needed_since(watched_.monitoring, store, BEGIN) is None
+def test_only_what_is_new_is_read(new_log, watch, tmp_path):
+    log, known, read = new_log(), (), []
+    watched_ = watch(signals={"performance": "none"}, scales=["4h"])
+    blocks = log.blocks
+
+    def counting(*args, **more):
+        for block in blocks(*args, **more):
+            read.append(len(block))
+            yield block
+
+    log.blocks = counting
     for hour in range(16):
         log.hour(hour, shift=hour >= 4)
-        since = needed_since(watched_.monitoring, store, BEGIN + (hour + 1) * HOUR)
-        whole = log.predictions
-        log._predictions = [whole.filter(pa.compute.greater_equal(whole["arrived"], since))] if since else [whole]
-        found = log.passed(watched_, hour + 1, store, complete_since=since)
-        store = kept(store, found.verdicts)
-    assert len(log.predictions) < 10 * 600
-    assert [v.rows for v in store if v.scale == 4 * HOUR and v.signal == "input_drift"] == [2400] * 4
-    assert needed_since(Monitoring(time="event"), store, BEGIN) is None
+        store = WindowStore(tmp_path, "1", watched_.baseline.inputs.layout.digest, HOUR)
+        known = kept(known, log.passed(watched_, hour + 1, known, store=store).verdicts)
+    assert sum(read) == 16 * 600  # each row once
+    assert [v.rows for v in known if v.scale == 4 * HOUR and v.signal == "input_drift"] == [2400] * 4
+    key = lambda verdict: (verdict.window.end, verdict.scale, verdict.signal)  # noqa: E731
+    assert sorted(known, key=key) == sorted(log.passed(watched_, 16).verdicts, key=key)
+
+
+def test_windows_before_those_that_are_known_are_left_alone(new_log, watch):
+    log = new_log()
+    for hour in range(6):
+        log.hour(hour)
+    found = log.passed(watch(), 6, known_since={HOUR: BEGIN + 4 * HOUR})
+    assert [verdict.window.start for verdict in by_signal(found, "input_drift")] == [BEGIN + 4 * HOUR, BEGIN + 5 * HOUR]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlconfig.monitoring.budget import MONTH, alpha
+from mlconfig.monitoring.budget import MONTH, alpha, checks_a_month
 from mlconfig.monitoring.persistence import restate, state_of
 from mlconfig.monitoring.windows import scale_lengths, watermark, window_at, windows_between
 from mlconfig.records.verdict import Verdict
@@ -62,9 +62,9 @@ def test_the_watermark():
 
 
 def test_the_budget_is_spent_over_all_checks_of_a_month():
-    assert alpha(1.0, [3600.0], 20) == pytest.approx(1 / (720 * 20))
-    assert alpha(2.0, [3600.0, 86_400.0], 10) == pytest.approx(2 / ((720 + 30) * 10))
-    assert alpha(1.0, [MONTH], 2) == 0.05
+    assert alpha(1.0, checks_a_month([3600.0], 20)) == pytest.approx(1 / (720 * 20))
+    assert alpha(2.0, checks_a_month([3600.0, 86_400.0], 10)) == pytest.approx(2 / ((720 + 30) * 10))
+    assert alpha(1.0, checks_a_month([MONTH], 2)) == 0.05
 
 
 def verdicts(votes):

@@ -1,0 +1,79 @@
+"""What is known of a window beside its counts: how many rows were to be expected, how fresh they are, what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import median
+from typing import TYPE_CHECKING
+
+from mlconfig.contracts.detector import WindowFacts
+
+if TYPE_CHECKING:
+    from mlconfig.monitoring.watch import Watch
+    from mlconfig.monitoring.window_counts import WindowCounts
+    from mlconfig.records.service import ServiceStats
+    from mlconfig.vocabulary import Window
+
+DAY = 86_400.0
+LEAST, MOST = 3, 28
+"""Earlier windows that an expectation is made from: at least, and at most."""
+
+
+def facts_of(
+    watch: Watch, window: Window, counts: WindowCounts, rows_at: Mapping[float, int], service: ServiceStats | None
+) -> WindowFacts:
+    """The facts of one window.
+
+    Args:
+        watch: the version.
+        window: which.
+        counts: of it.
+        rows_at: rows of the endpoint's windows of ``monitoring.every`` by start, all versions together.
+        service: the requests of that time; null where they are not known.
+    """
+    return WindowFacts(
+        rows=counts.rows,
+        expected_rows=expected_rows(window, rows_at, watch.lengths[0]),
+        duplicate_fraction=counts.distinct.duplicate_fraction if counts.rows else None,
+        reference_duplicate_fraction=watch.baseline.duplicate_fraction,
+        newest_age=_newest_age(watch, window, counts),
+        missing=_missing(watch, counts),
+        rejected_fraction=service.rejected / service.requests if service is not None and service.requests else None,
+    )
+
+
+def expected_rows(window: Window, rows_at: Mapping[float, int], base: float) -> float | None:
+    """The median of earlier windows: of a shorter one those at the same time of day, of a longer one those before it."""
+    length = window.end - window.start
+    step = DAY if length < DAY and DAY % length == 0 else length
+    first = min(rows_at, default=math.inf)
+    earlier: list[int] = []
+    start = window.start - step
+    while start >= first and len(earlier) < MOST:
+        earlier.append(_rows_between(rows_at, start, start + length, base))
+        start -= step
+    return float(median(earlier)) if len(earlier) >= LEAST else None
+
+
+def _rows_between(rows_at: Mapping[float, int], start: float, end: float, base: float) -> int:
+    steps = round((end - start) / base)
+    return sum(rows_at.get(start + place * base, 0) for place in range(steps))
+
+
+def _newest_age(watch: Watch, window: Window, counts: WindowCounts) -> float | None:
+    if watch.monitoring.time != "arrival" or not math.isfinite(counts.newest_event):
+        return None
+    return max(0.0, window.end - counts.newest_event)
+
+
+def _missing(watch: Watch, counts: WindowCounts) -> tuple[str, ...]:
+    """Columns that are null in every row, though at least half of the reference's rows had a value."""
+    if not counts.rows:
+        return ()
+    reference = watch.baseline.inputs
+    return tuple(
+        name
+        for name, column in counts.inputs.columns.items()
+        if column.nulls == counts.rows and reference.rows and reference.columns[name].nulls < reference.rows / 2
+    )
