@@ -159,7 +159,9 @@ def _roll_back(store: Store, rollout: Rollout, clock: Clock, lease: Lease) -> Ou
     route = store.routes.current(rollout.endpoint)
     if route is None or route.champion.version != rollout.version:
         return Outcome(reason="the version does not answer")
+    why = store.audit.events(rollout.id)[-1].reason  # the rollout's own reason says why it was begun
     table = store.routes.rollback(
-        rollout.endpoint, reason=rollout.reason, now=clock(), lease=lease, away_from=rollout.version
-    )
+        rollout.endpoint, reason=f"version {rollout.version} was rolled back: {why}", now=clock(), lease=lease,
+        away_from=rollout.version,
+    )  # fmt: skip
     return Outcome(reason=f"generation {table.generation}, back to version {table.champion.version}")
