@@ -24,6 +24,10 @@ $(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@# LightGBM needs OpenMP's library, which the smallest Linux images lack.
 	@$(BIN)/python -c "import lightgbm" 2>/dev/null || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
 	  || { echo "LightGBM needs libgomp (Debian: apt-get install libgomp1; macOS: brew install libomp)"; exit 2; }
+	@# Prometheus' checker of /metrics, for the tests. Taken out of its package, because installing that starts a server.
+	@command -v promtool >/dev/null || test -x $(BIN)/promtool || ( cd "$$(mktemp -d)" && apt-get update -qq \
+	  && apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool $(BIN)/ && rm -r "$$PWD" ) \
+	  || echo "promtool is missing (Debian: package prometheus); tests that need it are skipped"
 	touch $@
 
 demo: setup
