@@ -64,21 +64,26 @@ class Bench:
     ) -> T | None:
         """A plugin's abilities once it is known and its params are valid; else its problems are noted and None comes back.
 
+        That modules it needs are not installed is noted too: applying would fail where it is late.
         A path that ends in ``name`` has its params beside the name; at any other path they stand below the name itself.
         """
         try:
-            found = self.catalog.load(kind, name).tags
+            found = self.catalog.load(kind, name)
         except PluginError as error:
             self.problem(path, error.what, error.hint)
             return None
+        if missing := found.missing():
+            self.problem(
+                path, f"the {kind} `{name}` needs {listed(missing)}, which is not installed", found.install_hint()
+            )
         try:
             self.catalog.params(kind, name, params or {})
         except ValidationError as error:
             base = f"{path.removesuffix('.name')}.params" if path.endswith(".name") else path
-            self.problems += problems_of(error, base, self.recipe.origin, self.catalog.load(kind, name).Params)
+            self.problems += problems_of(error, base, self.recipe.origin, found.Params)
             return None
-        assert isinstance(found, tags)
-        return found
+        assert isinstance(found.tags, tags)
+        return found.tags
 
     def pin(self, kind: str, name: str) -> PluginPin:
         """What the plan pins of a plugin."""
