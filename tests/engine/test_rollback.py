@@ -54,7 +54,7 @@ class Shop:
         alert = Alert(recipe=self.name, endpoint=self.name, version=version, rule=rule, signal="performance", state="alert",
                       action="rollback", what="worse", at=self.clock())  # fmt: skip
         self.store.alerts.decide([alert], lambda _: (), 9e9)
-        return wanted_rollback(self.store.alerts.open(self.name, version))
+        return wanted_rollback(each for each in self.store.alerts.open(self.name, version) if each.rule == rule)
 
     def back(self, alert):
         return roll_back(self.workspace, self.plan, self.store, alert, self.clock())
@@ -107,7 +107,8 @@ def test_a_rollback_is_not_rolled_back(shop):
         shop.go_live(version)
     shop.back(shop.alert("3"))
     alert = shop.alert("2")
-    told = "`bad` asks for a rollback, and there is none: version 2 is live by a rollback itself, and a rollback is not rolled back"
+    why = "version 2 is live by a rollback itself, and a rollback is not rolled back"
+    told = f"`bad` asks for a rollback, and there is none: {why}"
     assert shop.back(alert) == told
     assert shop.back(alert) is None, "said once"
     assert [event.reason for event in shop.store.audit.events(f"alert:{alert.episode}")] == [told]
