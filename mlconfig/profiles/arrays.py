@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlconfig.errors import DataError
-from mlconfig.profiles.histogram import Counts, Vector, bincount
+from mlconfig.profiles.histogram import BLOCK_ROWS, Counts, Vector, bincount
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -84,8 +84,9 @@ def _plain(values: Any) -> Vector:
 def count_levels(values: Any, kind: str) -> tuple[dict[str, int], int, int]:
     """Counts by level of a categorical or boolean column, its nulls, and its rows."""
     named, counts, nulls, rows = level_name(kind), dict[str, int](), 0, 0
-    for dictionary, by_code in _chunks_by_code(values):
-        rows += int(by_code.sum())
+    for dictionary, codes in _coded(values):
+        by_code = bincount(codes, len(dictionary) + 1)
+        rows += len(codes)
         nulls += int(by_code[-1])
         for level, count in zip(dictionary.to_pylist(), by_code.tolist(), strict=False):
             if level is None or level != level:  # noqa: PLR0124  (NaN among the levels)
@@ -97,30 +98,55 @@ def count_levels(values: Any, kind: str) -> tuple[dict[str, int], int, int]:
 
 
 class LevelCounter:
-    """Counts of known levels, added up over blocks of a categorical or boolean column."""
+    """Counts of known levels, added up over blocks of a categorical or boolean column.
+
+    Blocks mostly share one dictionary: it is read once, and codes wait until they fill a block.
+    """
 
     def __init__(self, levels: Sequence[str], kind: str) -> None:
         self._levels, self._named = {level: place for place, level in enumerate(levels)}, level_name(kind)
         self._counts = np.zeros(len(levels) + 2, np.int64)
         self._dictionary: Any = None
         self._places = np.zeros(0, np.int64)
+        self._codes, self._waiting = np.zeros(0, np.int32), 0
 
     def add(self, values: Any) -> None:
         """A column of a block."""
-        for dictionary, by_code in _chunks_by_code(values):
-            np.add.at(self._counts, self._places_of(dictionary), by_code)
+        for dictionary, codes in _coded(values):
+            if self._dictionary is None or not dictionary.equals(self._dictionary):
+                self._take(dictionary)
+            if 4 * len(codes) < BLOCK_ROWS:
+                self._wait(codes)
+            else:
+                self._count(codes)
 
     def counted(self) -> tuple[Counts, int, int]:
         """The known levels' counts, the unknown ones' together, and the nulls."""
+        self._count_waiting()
         return self._counts[:-2].copy(), int(self._counts[-2]), int(self._counts[-1])
 
-    def _places_of(self, dictionary: Any) -> Counts:
-        """Where the counts of its codes belong; blocks mostly share one dictionary, which is then read once."""
-        if self._dictionary is None or not dictionary.equals(self._dictionary):
-            self._dictionary = dictionary
-            places = [*map(self._place, dictionary.to_pylist()), len(self._levels) + 1]
-            self._places = np.array(places, np.int64)
-        return self._places
+    def _take(self, dictionary: Any) -> None:
+        self._count_waiting()
+        self._dictionary = dictionary
+        self._places = np.array([*map(self._place, dictionary.to_pylist()), len(self._levels) + 1], np.int64)
+
+    def _wait(self, codes: Vector) -> None:
+        if self._waiting + len(codes) > BLOCK_ROWS:
+            self._count_waiting()
+        if not len(self._codes):
+            self._codes = np.empty(BLOCK_ROWS, np.int32)
+        end = self._waiting + len(codes)
+        self._codes[self._waiting : end] = codes
+        self._waiting = end
+
+    def _count_waiting(self) -> None:
+        if self._waiting:
+            self._count(self._codes[: self._waiting])
+            self._waiting = 0
+
+    def _count(self, codes: Vector) -> None:
+        """Where the counts of the codes belong, they are added."""
+        np.add.at(self._counts, self._places, bincount(codes, len(self._places)))
 
     def _place(self, level: Any) -> int:
         if level is None or level != level:  # noqa: PLR0124  (NaN among the levels)
@@ -128,23 +154,17 @@ class LevelCounter:
         return self._levels.get(self._named(level), len(self._levels))
 
 
-def _chunks_by_code(values: Any) -> Iterator[tuple[Any, Counts]]:
-    """The dictionary of each chunk and how often each code occurs [levels + 1]; the last is null."""
+def _coded(values: Any) -> Iterator[tuple[Any, Vector]]:
+    """The dictionary of each chunk, and its rows as codes; null is the code after the last level."""
     import pyarrow as pa
 
     array = values if _is_arrow(values) else _arrow_from_numpy(values)
-    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        yield encoded.dictionary, _counts_of(encoded.indices, len(encoded.dictionary))
-
-
-def _counts_of(codes: Any, size: int) -> Counts:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if codes.null_count:
-        codes = pc.fill_null(codes.cast(pa.int32()), size)
-    return bincount(codes.to_numpy(), size + 1)
+    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else (array,):
+        encoded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
+        dictionary, codes = encoded.dictionary, encoded.indices
+        if codes.null_count:
+            codes = codes.cast(pa.int32()).fill_null(len(dictionary))
+        yield dictionary, codes.to_numpy()
 
 
 def _arrow_from_numpy(values: Any) -> Any:

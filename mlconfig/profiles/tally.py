@@ -1,7 +1,6 @@
 """Counting as rows come: blocks of rows that stay in cache, every numeric column of a block, then the next block.
 
-Rows that come a few at a time are standardised at once and counted when a block is full; until then they wait as
-float32 numbers without an order that means anything.
+Rows that come a few at a time wait until they fill a block: a block costs much the same however few rows it has.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from mlconfig.profiles.histogram import (
     BLOCK_ROWS,
     LARGEST,
     Counts,
+    Float32s,
     Floats,
     Vector,
     count_standardised,
@@ -38,40 +38,61 @@ _LANES = 16
 class _Block:
     """Standardised values [columns, rows]: the correlated columns, ones, padding, the other columns; and scratch."""
 
-    def __init__(self, correlated: int, others: int, rows: int) -> None:
+    def __init__(self, correlated: int, others: int, capacity: int) -> None:
         self.ones = correlated
         self.padded = -(-(correlated + 1) // _LANES) * _LANES
-        self.values = np.empty((self.padded + others, rows), np.float32)
+        self.values = np.empty((self.padded + others, capacity), np.float32)
         self.values[correlated] = 1.0
         self.values[correlated + 1 : self.padded] = 0.0
-        self.bits = np.empty(rows, np.uint32)
-        self.index = np.empty(rows, np.int64)
-        self.wide = np.empty(rows)
+        self.bits = np.empty(capacity, np.uint32)
+        self.index = np.empty(capacity, np.int64)
+        self.wide = np.empty(capacity)
         self.incomplete = list[Counts]()
-        self.size = 0
 
     @property
-    def room(self) -> int:
-        return self.values.shape[1] - self.size
+    def capacity(self) -> int:
+        return self.values.shape[1]
 
-    def sums(self, row: int, end: int) -> tuple[float, float]:
+    def sums(self, row: int, size: int) -> tuple[float, float]:
         """Of a column's values and of their squares."""
-        scaled = self.values[row, :end]
-        return float(scaled.dot(self.values[self.ones, :end])), float(scaled.dot(scaled))
+        scaled = self.values[row, :size]
+        return float(scaled.dot(self.values[self.ones, :size])), float(scaled.dot(scaled))
 
-    def take_moments(self) -> Floats:
-        """Sums of products of the correlated columns and ones over the complete rows [correlated + 1, correlated + 1].
-        The block is empty then.
-        """
-        scaled, end = self.values[: self.padded, : self.size], self.ones + 1
+    def moments(self, size: int) -> Floats:
+        """Sums of products of the correlated columns and ones over the complete rows [correlated + 1, correlated + 1]."""
+        scaled, end = self.values[: self.padded, :size], self.ones + 1
         for rows in self.incomplete:
             scaled[:, rows] = 0.0
         products = (scaled @ scaled.T)[:end, :end].astype(np.float64)
         for rows in self.incomplete:
             scaled[self.ones, rows] = 1.0
         self.incomplete.clear()
-        self.size = 0
         return products
+
+
+class _Waiting:
+    """Columns of rows that do not fill a block yet."""
+
+    def __init__(self) -> None:
+        self.columns, self.size = list[Vector](), 0
+
+    def fits(self, numbers: list[Vector], rows: int) -> bool:
+        """Whether there is room, and all columns have the types of those that wait."""
+        same = [column.dtype for column in self.columns] == [values.dtype for values in numbers]
+        return same and self.size + rows <= BLOCK_ROWS
+
+    def add(self, numbers: list[Vector], rows: int) -> None:
+        if not self.size:
+            self.columns = [np.empty(BLOCK_ROWS, values.dtype) for values in numbers]
+        end = self.size + rows
+        for column, values in zip(self.columns, numbers, strict=True):
+            column[self.size : end] = values
+        self.size = end
+
+    def take(self) -> list[Vector]:
+        """All of them; none waits then."""
+        size, self.size = self.size, 0
+        return [column[:size] for column in self.columns]
 
 
 class _NumericTally:
@@ -91,23 +112,26 @@ class _NumericTally:
         self._ranges: dict[bool, tuple[float, float]] = {}
 
     def add(self, values: Vector, block: _Block) -> None:
-        """Standardise some values into the block; count those that are not finite, and those out of range."""
-        at, size = block.size, len(values)
-        scaled = block.values[self.row, at : at + size]
+        """Standardise the column's part of a block and count it."""
+        size, scaled = len(values), block.values[self.row, : len(values)]
         standardise(values, self.layout.centre, self.layout.scale, scaled, block.wide[:size])
         lowest, highest = float(values[values.argmin()]), float(values[values.argmax()])
         if isfinite(lowest) and isfinite(highest):
             self._add_finite(values, size, lowest, highest)
-            return
+        else:
+            self._add_some_finite(values, scaled, block)
+        self._count(scaled, size, block)
+
+    def _add_some_finite(self, values: Vector, scaled: Float32s, block: _Block) -> None:
         finite = np.isfinite(values)
         unusual = np.flatnonzero(~finite)
         self._add_unusual(values[unusual])
-        if len(unusual) < size:
-            rest = values[finite]
+        rest = values[finite]
+        if len(rest):
             self._add_finite(rest, len(rest), float(rest.min()), float(rest.max()))
         scaled[unusual] = 0.0  # the middle bucket, which is worked out from the others
         if self.correlated:
-            block.incomplete.append(unusual + at)
+            block.incomplete.append(unusual)
 
     def _add_unusual(self, unusual: Vector) -> None:
         nulls, positive = int(np.isnan(unusual).sum()), int((unusual > 0).sum())
@@ -131,21 +155,19 @@ class _NumericTally:
             self._ranges[float32] = _range_of(self.layout, float32)
         return self._ranges[float32]
 
-    def count(self, block: _Block, end: int) -> None:
-        """Count the column's part of a full block, up to ``end``."""
-        scaled = block.values[self.row, :end]
-        beyond = self.farthest > _LAST_OCTAVE
-        more, less = count_standardised(scaled, block.bits[:end], block.index[:end], beyond=beyond)
-        self.above += more
-        self.below += less
-        self.summed = not (self.correlated and self.farthest < MOMENT_CLIP)
+    def _count(self, scaled: Float32s, size: int, block: _Block) -> None:
+        farthest, self.farthest = self.farthest, 0.0
+        bits, index = block.bits[:size], block.index[:size]
+        above, below = count_standardised(scaled, bits, index, beyond=farthest > _LAST_OCTAVE)
+        self.above += above
+        self.below += below
+        self.summed = not (self.correlated and farthest < MOMENT_CLIP)
         if self.summed:
-            if not self.farthest < _FARTHEST:
+            if not farthest < _FARTHEST:
                 np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
-            self.add_sums(*block.sums(self.row, end))
+            self.add_sums(*block.sums(self.row, size))
         if self.summed and self.correlated:
             np.clip(scaled, -MOMENT_CLIP, MOMENT_CLIP, out=scaled)
-        self.farthest = 0.0
 
     def add_sums(self, total: float, squared: float) -> None:
         """Of the values and their squares, in scale units."""
@@ -197,7 +219,7 @@ class Tally:
         placed |= {c.name: row for row, c in enumerate(others, self._block.padded)}
         self._numbers = [_NumericTally(column, placed[column.name]) for column in numbers]
         self._levels = {c.name: LevelCounter(c.categories, c.kind) for c in columns if not c.has_histogram}
-        self._columns = columns
+        self._columns, self._waiting = columns, _Waiting()
         self._moments = np.zeros((len(correlated) + 1, len(correlated) + 1))
 
     def add(self, given: Mapping[str, Any], rows: int) -> None:
@@ -205,42 +227,39 @@ class Tally:
         for name, counter in self._levels.items():
             counter.add(given[name])
         numbers = [as_numbers(given[t.layout.name], t.layout.kind, t.layout.name) for t in self._numbers]
-        start = 0
+        if 4 * rows < self._block.capacity:
+            if not self._waiting.fits(numbers, rows):
+                self._count_waiting()
+            self._waiting.add(numbers, rows)
+            return
+        for start in range(0, rows, max(1, self._block.capacity)):
+            self._count([values[start : start + self._block.capacity] for values in numbers])
+
+    def _count_waiting(self) -> None:
+        if self._waiting.size:
+            self._count(self._waiting.take())
+
+    def _count(self, numbers: list[Vector]) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            while start < rows and numbers:
-                size = min(rows - start, self._block.room)
-                self._add_block([values[start : start + size] for values in numbers], size)
-                start += size
+            for tally, values in zip(self._numbers, numbers, strict=True):
+                tally.add(values, self._block)
+            if numbers:
+                self._add_moments(len(numbers[0]))
 
-    def _add_block(self, numbers: list[Vector], size: int) -> None:
-        """When the block is full, each column is counted while its numbers are still in the cache."""
-        block = self._block
-        end, full = block.size + size, size == block.room
-        for tally, values in zip(self._numbers, numbers, strict=True):
-            tally.add(values, block)
-            if full:
-                tally.count(block, end)
-        block.size = end
-        if full:
-            self._take_moments()
-
-    def _take_moments(self) -> None:
-        block = self._block
-        complete = not block.incomplete
-        open_sums = [tally for tally in self._numbers if not tally.summed]
-        for tally in open_sums if not complete else ():
-            tally.add_sums(*block.sums(tally.row, block.size))
-        products = block.take_moments()
-        self._moments += products
-        for tally in open_sums if complete else ():
-            tally.add_sums(products[-1, tally.row], products[tally.row, tally.row])
+    def _add_moments(self, size: int) -> None:
+        """Sums of columns that nothing was clipped of stand in the moments, unless these leave rows out."""
+        complete = not self._block.incomplete
+        moments = self._block.moments(size) if complete else None
+        for tally in self._numbers:
+            if not tally.summed:
+                row = tally.row
+                sums = self._block.sums(row, size) if moments is None else (moments[-1, row], moments[row, row])
+                tally.add_sums(*sums)
+        self._moments += self._block.moments(size) if moments is None else moments
 
     def counted(self) -> tuple[dict[str, NumericCounts | CategoricalCounts], Floats]:
         """Counts by column, and the second moments of the numeric ones [correlated + 1, correlated + 1]."""
-        if self._block.size:
-            for tally in self._numbers:
-                tally.count(self._block, self._block.size)
-            self._take_moments()
+        self._count_waiting()
         numbers = {tally.layout.name: tally.counted() for tally in self._numbers}
         return {c.name: numbers.get(c.name) or self._level_counts(c) for c in self._columns}, self._moments.copy()
 
