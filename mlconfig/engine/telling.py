@@ -58,7 +58,8 @@ def tell(
     said = Said(plan.name, owner, now, monitor.alerts, monitor.monitoring)
     news = alerts_of(verdicts, previous, **vars(said))
     standing = standing_alerts(_overlaid(previous, verdicts), store.alerts.open(monitor.endpoint), version, said)
-    return store.alerts.decide((*news, *standing), partial(recipients, monitor.alerts), said.repeat)
+    others = [alert for alert in standing if alert.version != version]  # they end before this version's begin
+    return store.alerts.decide((*others, *news, *standing), partial(recipients, monitor.alerts), said.repeat)
 
 
 def _overlaid(previous: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[Verdict]:

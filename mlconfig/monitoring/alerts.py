@@ -88,7 +88,7 @@ def alerts_of(
 
 
 def standing_alerts(
-    history: Sequence[Verdict], open_alerts: Iterable[Alert], version: str, said: Said
+    history: Sequence[Verdict], open_alerts: Sequence[Alert], version: str, said: Said
 ) -> tuple[Alert, ...]:
     """What should have been said by now, whatever was lost on the way: alerts that hold, and ends of those that do not.
 
@@ -106,27 +106,24 @@ def standing_alerts(
         news = course.holds()
         holding += [] if news is None else [_alert(name, course.rule, news, said)]
     held = {alert.rule for alert in holding}
-    ended = [
-        _ended(alert, why, said)
-        for alert in open_alerts
-        if (why := _why_ended(alert, version, held, courses.get(alert.rule))) is not None
-    ]
-    return (*holding, *ended)
+    over = [alert for alert in open_alerts if alert.version != version or alert.rule not in held]
+    ended = [_ended(alert, version, courses.get(alert.rule), said) for alert in over]
+    return (*holding, *(alert for alert in ended if alert is not None))
 
 
-def _why_ended(alert: Alert, version: str, held: set[str], course: Course | None) -> str | None:
-    if alert.version != version:
-        return f"version {version} is live now"
-    if course is None or course.rule.signal != alert.signal:
-        return "no rule asks for it any more"
-    newest = course.newest()
-    return None if alert.rule in held or newest is None else _now_it_is(course.rule, newest)
-
-
-def _ended(alert: Alert, why: str, said: Said) -> Alert:
-    what = f"{_who(alert.signal, alert.version)} {why}" if why.startswith("is ") else f"{alert.signal}: {why}"
+def _ended(alert: Alert, version: str, course: Course | None, said: Said) -> Alert | None:
+    """The end of an alert that does not hold; null while nothing shows that it ended."""
     over = {"resolved": True, "repeated": False, "advice": "", "findings": (), "repeat_at": None, "cause": None}
-    return alert.model_copy(update={**over, "at": said.at, "what": what})
+    ended = alert.model_copy(update={**over, "at": said.at})
+    if alert.version != version:
+        return ended.model_copy(update={"what": f"{alert.signal}: version {version} is live now"})
+    if course is None or course.rule.signal != alert.signal:
+        return ended.model_copy(update={"what": f"{alert.signal}: no rule asks for it any more"})
+    newest = course.newest()
+    if newest is None:
+        return None
+    what = f"{_who(alert.signal, alert.version)} {_now_it_is(course.rule, newest)}"
+    return ended.model_copy(update={"what": what, "state": newest.state, "window": newest.window})
 
 
 def recipients(alerts: Alerts, rule: str) -> tuple[str, ...]:
