@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -15,6 +16,7 @@ from mlconfig.records.verdict import Alert, Finding, Verdict
 FILE = "metrics.json"
 MAX_COLUMNS = 200
 """Columns that figures are kept of: those that drift first, then by name."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 _INTERVAL = ("value", "low", "high")
 
 
@@ -23,7 +25,7 @@ class SignalFigures(msgspec.Struct, frozen=True):
 
     version: str
     signal: str
-    scale: float
+    scale: Seconds
     state: str
     rows: int
     end: float
@@ -34,7 +36,7 @@ class DriftFigures(msgspec.Struct, frozen=True):
 
     version: str
     signal: str
-    scale: float
+    scale: Seconds
     column: str
     statistic: str
     score: float
@@ -46,7 +48,7 @@ class PerformanceFigures(msgspec.Struct, frozen=True):
 
     version: str
     signal: str
-    scale: float
+    scale: Seconds
     column: str
     metric: str
     value: float

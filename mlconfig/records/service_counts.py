@@ -13,7 +13,7 @@ import numpy as np
 from mlconfig.profiles.histogram import BUCKETS, from_sparse
 from mlconfig.records.service import ServiceStats
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 Bucket = Annotated[int, msgspec.Meta(ge=0, lt=BUCKETS)]
 Status = Annotated[int, msgspec.Meta(ge=100, lt=600)]
 PREDICT = "predict"
