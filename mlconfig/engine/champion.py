@@ -23,7 +23,7 @@ from mlconfig.vocabulary import FrozenDict
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlconfig.profiles.profile import Profile
+    from mlconfig.monitoring.baseline import Baseline
     from mlconfig.serving.predictor import Predictor
 
 
@@ -70,11 +70,11 @@ class Champion:
         return dict(json.loads((self.folder / "tuned.json").read_text()))
 
     @cached_property
-    def profile(self) -> Profile:
-        """Its reference profile."""
-        from mlconfig.profiles.binary import load
+    def baseline(self) -> Baseline:
+        """What its windows are compared with."""
+        from mlconfig.monitoring.baseline import read_baseline
 
-        return load((self.folder / "profile.bin").read_bytes())
+        return read_baseline(self.folder)
 
     @property
     def target_type(self) -> pa.DataType:

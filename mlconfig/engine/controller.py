@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any
 
@@ -24,16 +25,19 @@ from mlconfig.engine.heartbeat import Heartbeat, beat
 from mlconfig.engine.live import applied_plans
 from mlconfig.engine.pace import Pace, stamp
 from mlconfig.engine.retrain import carry_rollout
+from mlconfig.engine.telling import deliver
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import DeployStep, TrainStep
+from mlconfig.plan.steps import DeployStep, MonitorStep, TrainStep
 
 logger = logging.getLogger(__name__)
 
 NAME = "mlconfig-controller"
 TICK_S = 1.0
+SETTLE_S = 1.0
+"""A prediction is stamped before it is logged; so long after its end a window is taken to be complete."""
 
 
 class Controller:
@@ -44,6 +48,8 @@ class Controller:
         self.faults: dict[str, str] = {}
         self.turns: Counter[str] = Counter()
         self._running: dict[str, tuple[str, Any]] = {}
+        self._turning: dict[str, tuple[Hashable, Any]] = {}
+        self._telling: dict[str, Any] = {}
         self._shown: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
@@ -67,6 +73,7 @@ class Controller:
                 self._look_after_rollout(plan, store)
                 self._look_after_aliases(plan, store)
                 self._look_after_windows(plan, store)
+                self._look_after_alerts(plan, store)
             self.faults.pop(plan.name, None)
         except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
             if self.faults.get(plan.name) != str(error):
@@ -77,20 +84,54 @@ class Controller:
             beat(self.workspace, plan.name, sign)
 
     def _look_after_windows(self, plan: Plan, store: Store) -> None:
-        """Do a turn of the cycle when something is new and the rest after the last is over."""
+        """Have a task do a turn of the cycle when something is new and the rest after the last is over."""
         deploy = plan.find(DeployStep)
         if deploy is None:
             return
         pace = self._paces.setdefault(plan.name, Pace())
+        if not self._is_turn_over(plan, pace):
+            return
         route, now = store.routes.current(deploy.endpoint), time.time()
         seen = stamp(self.workspace, plan, route.generation if route is not None else None, now)
         if pace.is_new(seen):
-            if not pace.is_rested():
-                return
-            pace.begin()
-            run_cycle(self.workspace, plan, store, now)
-            pace.end(seen)
+            if pace.is_rested():
+                pace.begin()
+                turn = ray.remote(take_turn).options(num_cpus=0, max_retries=0)
+                self._turning[plan.name] = seen, turn.remote(self.workspace, plan)
+            return
         self.turns[plan.name] += 1
+
+    def _is_turn_over(self, plan: Plan, pace: Pace) -> bool:
+        """Whether no turn is under way; one that has just ended is noted, and what it raised is raised here."""
+        under_way = self._turning.get(plan.name)
+        if under_way is None:
+            return True
+        seen, reference = under_way
+        done, _ = ray.wait([reference], timeout=0)
+        if not done:
+            return False
+        del self._turning[plan.name]
+        pace.end(seen)
+        try:
+            ray.get(reference)
+        except Exception:
+            pace.forget()
+            raise
+        return True
+
+    def _look_after_alerts(self, plan: Plan, store: Store) -> None:
+        """Have a task send what is in the outbox: a sink that hangs holds up neither the turn nor another recipe."""
+        deploy = plan.find(DeployStep)
+        if deploy is None or plan.find(MonitorStep) is None:
+            return
+        if (task := self._telling.get(plan.name)) is not None:
+            done, _ = ray.wait([task], timeout=0)
+            if not done:
+                return
+            del self._telling[plan.name]
+            ray.get(task)
+        if store.outbox.is_due(deploy.endpoint, time.time()):
+            self._telling[plan.name] = ray.remote(send_alerts).options(num_cpus=0).remote(self.workspace, plan)
 
     def _look_after_rollout(self, plan: Plan, store: Store) -> None:
         """Carry a requested retrain out on a worker of its own; one whose worker died is taken up again."""
@@ -128,6 +169,18 @@ class Controller:
             return
         self._shown[plan.name] = route.generation
         ray.remote(project_aliases).options(num_cpus=0, max_retries=2).remote(self.workspace, plan)
+
+
+def take_turn(workspace: Workspace, plan: Plan) -> None:
+    """One turn of the cycle, in a process of its own: what it loads and counts leaves the controller small."""
+    with Store.open(workspace.state_uri) as store:
+        run_cycle(workspace, plan, store, time.time() - SETTLE_S)
+
+
+def send_alerts(workspace: Workspace, plan: Plan) -> None:
+    """Send what is due."""
+    with Store.open(workspace.state_uri) as store:
+        deliver(workspace, plan, store, time.time())
 
 
 def start_controller(workspace: Workspace) -> None:

@@ -1,9 +1,8 @@
-"""One turn of looking after an endpoint: compact the log, judge its windows, send alerts, ask the retraining policy."""
+"""One turn of looking after an endpoint: compact the log, judge its windows, decide alerts, ask the retraining policy."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mlconfig.contracts.trigger import TriggerView
@@ -11,23 +10,23 @@ from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.passage import retrain_on_its_way
 from mlconfig.engine.retrain import record_request
-from mlconfig.engine.secrecy import hidden
+from mlconfig.engine.rollback import roll_back
+from mlconfig.engine.telling import tell
 from mlconfig.engine.tenure import tenure
+from mlconfig.engine.watches import make_watch, pass_input
 from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.errors import EngineError
 from mlconfig.lifecycle.policy import Decision, decide
 from mlconfig.lifecycle.store import Store
-from mlconfig.monitoring.alerts import alerts_of
-from mlconfig.monitoring.run import PassInput, PassResult, needed_since, run_pass
-from mlconfig.monitoring.watch import Watch
+from mlconfig.monitoring.alerts import wanted_retrain, wanted_rollback
+from mlconfig.monitoring.run import PassResult, run_pass
 from mlconfig.plan.plan import Plan
-from mlconfig.plan.steps import DeployStep, MonitorStep, RegisterStep, RetrainStep
-from mlconfig.records.prediction_log import PredictionLog
+from mlconfig.plan.steps import DeployStep, MonitorStep, RetrainStep
+from mlconfig.records.metrics_snapshot import write_snapshot
 from mlconfig.records.route import RouteTable
+from mlconfig.records.service_compaction import compact_service_log
 from mlconfig.records.verdict import Alert, Verdict
 from mlconfig.serving.compaction import ManifestRow, compact
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,80 +69,35 @@ def run_cycle(workspace: Workspace, plan: Plan, store: Store, now: float, *, act
     if deploy is None or champion is None:
         return CycleReport()
     compact(workspace.predictions(deploy.endpoint), StoredManifest(store, now))
+    compact_service_log(workspace.predictions(deploy.endpoint), now)
     if monitor is None:
         return CycleReport(decision=_policy(workspace, plan, store, now, act=act))
-    result, alerts = _watch(workspace, plan, store, champion, now)
+    result, alerts = _watch(workspace, plan, store, champion, now, act=act)
     return CycleReport(result.verdicts, result.skipped, alerts, _policy(workspace, plan, store, now, act=act))
 
 
 def _watch(
-    workspace: Workspace, plan: Plan, store: Store, champion: Champion, now: float
+    workspace: Workspace, plan: Plan, store: Store, champion: Champion, now: float, *, act: bool
 ) -> tuple[PassResult, tuple[Alert, ...]]:
-    monitor = plan.step(MonitorStep)
-    log = PredictionLog(workspace.predictions(monitor.endpoint))
-    version = champion.route.version
-    known = store.verdicts.history(monitor.endpoint, version)
-    watch = make_watch(workspace, plan, store, champion)
-    since = needed_since(monitor.monitoring, known, now)
-    predictions = log.predictions(since=since, time=monitor.monitoring.time, version=version)
-    result = run_pass(PassInput(watch, predictions, log.labels(), known, now, complete_since=since))
+    monitor, version = plan.step(MonitorStep), champion.route.version
+    watch = make_watch(workspace, plan, store, champion, now)
+    request = pass_input(workspace, watch, store, now)
+    result = run_pass(request)
     store.verdicts.add(result.verdicts)
-    owner = plan.step(RegisterStep).owner
-    alerts = alerts_of(result.verdicts, known, recipe=plan.name, owner=owner, at=now)
-    tools = Toolbox(workspace, plan)
-    _tell(tools, monitor, store, alerts)
-    _tell(tools, monitor, store, _standing(plan, store, version, now))
+    alerts = tell(plan, store, result.verdicts, request.verdicts, version, now)
+    wish = wanted_rollback(store.alerts.open(monitor.endpoint, version))
+    if wish is not None and act:
+        roll_back(workspace, plan, store, wish, now)
+    _show(workspace, plan, store, version, now)
     return result, alerts
 
 
-def make_watch(workspace: Workspace, plan: Plan, store: Store, champion: Champion) -> Watch:
-    """What the live version is watched with."""
-    monitor, tools = plan.step(MonitorStep), Toolbox(workspace, plan)
-    card = store.versions.get(plan.name, champion.route.version)
-    measured = card.metrics.get(monitor.metric) if card is not None else None
-    signals = monitor.monitoring.signals
-    return Watch(
-        endpoint=monitor.endpoint,
-        version=champion.route.version,
-        monitoring=monitor.monitoring,
-        signature=champion.signature,
-        reference=champion.profile,
-        metric=tools.create("metric", monitor.metric),
-        metric_reference=measured.value if measured is not None else None,
-        detectors={name: tools.create("detector", signal.name, signal.params) for name, signal in signals.items()},
-        random_state=plan.random_state,
-    )
-
-
-def _tell(tools: Toolbox, monitor: MonitorStep, store: Store, alerts: Sequence[Alert]) -> None:
-    """Say each alert to each sink once. A sink that fails does not stop the watch, and is told again in the next turn."""
-    for name, sink in monitor.alerts.sinks.items():
-        due = [alert for alert in alerts if store.alerts.is_due(alert, name)]
-        for alert in due:
-            try:
-                tools.create("sink", sink.name, sink.params).send(alert)
-            except Exception as error:  # noqa: BLE001 — whatever a sink raises, the watch goes on
-                said = hidden(str(error), tools.workspace, tools.plan)
-                logger.warning("the sink `%s` did not take an alert: %s", name, said)
-            else:
-                store.alerts.mark(alert, name)
-
-
-def _standing(plan: Plan, store: Store, version: str, now: float) -> tuple[Alert, ...]:
-    """What should have been said by now, whatever was lost on the way: alerts that hold, and ends of those that do not."""
+def _show(workspace: Workspace, plan: Plan, store: Store, version: str, now: float) -> None:
+    """Leave the newest figures where `/metrics` finds them; a full disk is told by what needs it."""
     endpoint = plan.step(MonitorStep).endpoint
     latest = store.verdicts.latest(endpoint, version)
-    holding = alerts_of(latest, (), recipe=plan.name, owner=plan.step(RegisterStep).owner, at=now)
-    held = {(alert.version, alert.signal) for alert in holding if not alert.resolved}
-    judged = {(verdict.version, verdict.signal) for verdict in latest if verdict.vote is not None}
-    ended = [
-        alert.model_copy(update={"resolved": True, "severity": "info", "at": now, "what": f"{alert.signal}: {why}"})
-        for alert in store.alerts.open(endpoint)
-        for why in [f"version {version} is live now" if alert.version != version else "ended"]
-        if (alert.version, alert.signal) not in held
-        and (alert.version != version or (alert.version, alert.signal) in judged)
-    ]
-    return (*(alert for alert in holding if not alert.resolved), *ended)
+    with suppress(OSError):
+        write_snapshot(workspace.predictions(endpoint), latest, store.alerts.open(endpoint), at=now)
 
 
 def _policy(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: bool) -> Decision | None:
@@ -154,7 +108,9 @@ def _policy(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: 
     tools = Toolbox(workspace, plan)
     triggers = {name: tools.create("trigger", name, params) for name, params in step.retraining.when.items()}
     view = _view(workspace, plan, store, now)
-    decision = decide(step.retraining, triggers, view)
+    route = store.routes.current(endpoint)
+    open_alerts = store.alerts.open(endpoint, route.champion.version) if route is not None else []
+    decision = decide(step.retraining, triggers, view, wanted_retrain(open_alerts))
     if decision.retrain and act:
         drifting = [verdict.since for verdict in view.verdicts if verdict.vote and verdict.since is not None]
         try:

@@ -49,6 +49,10 @@ class Pace:
         now = self.clock()
         self.rested, self.seen = now + REST * (now - self._began), stamp
 
+    def forget(self) -> None:
+        """The turn failed: what it saw is still to be looked at."""
+        self.seen = None
+
 
 def stamp(workspace: Workspace, plan: Plan, generation: int | None, now: float) -> Hashable:
     """All that a turn's outcome depends on, cheaply: files and their sizes, the route, and the time in steps.

@@ -7,6 +7,7 @@ import time
 from mlconfig.engine.champion import champion_of
 from mlconfig.engine.cycle import CycleReport, run_cycle
 from mlconfig.engine.live import has_state
+from mlconfig.engine.telling import deliver
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import EngineError, PlanError
 from mlconfig.lifecycle.store import Store
@@ -18,7 +19,8 @@ from mlconfig.records.verdict import Verdict
 def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verdict, ...]]:
     """Judge all complete windows; returns what is new, and the newest verdict of each signal and scale of the live version.
 
-    A retrain that the policy wants is only said: the controller, which asks the policy by itself, carries it out.
+    Alerts are sent. A retrain that the policy wants is only said: the controller, which asks the policy by itself, carries it
+    out.
 
     Raises:
         PlanError: the recipe declares no monitoring.
@@ -34,4 +36,5 @@ def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verd
         if champion is None:
             raise EngineError(f"no version of `{plan.name}` is live", hint="`mlconfig apply` first")
         report = run_cycle(workspace, plan, store, time.time(), act=False)
+        deliver(workspace, plan, store, time.time())
         return report, tuple(store.verdicts.latest(monitor.endpoint, champion.route.version))

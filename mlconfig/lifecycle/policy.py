@@ -23,15 +23,20 @@ class Decision(Frozen):
     cooldown_until: float | None = None
 
 
-def decide(retraining: Retraining, triggers: Mapping[str, Trigger], view: TriggerView) -> Decision:
+def decide(
+    retraining: Retraining, triggers: Mapping[str, Trigger], view: TriggerView, alert: str | None = None
+) -> Decision:
     """Ask every trigger, then the cooldown, which counts from the last retrain and not from the first training.
 
     Args:
         retraining: the section.
         triggers: an instance for each name in ``retraining.when``.
         view: what they see; ``view.now`` is now.
+        alert: why an open alert asks for a retrain, where one does: it waits for the cooldown like any trigger.
     """
     fired = {name: why for name in retraining.when if (why := triggers[name].fires(view)) is not None}
+    if alert is not None:
+        fired["alert"] = alert
     if not fired:
         return Decision(retrain=False, reason="no trigger fired")
     said = "; ".join(f"{name}: {why}" for name, why in fired.items())

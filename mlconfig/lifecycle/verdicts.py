@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, func, insert, select
 
 from mlconfig.lifecycle import tables
 from mlconfig.lifecycle.database import Database
@@ -48,7 +48,50 @@ class Verdicts:
             found = [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]
         return found[::-1]
 
+    def recent(
+        self, endpoint: str, version: str, seconds: float, windows: int
+    ) -> tuple[list[Verdict], dict[float, float]]:
+        """The newest verdicts of each scale, oldest first, and by scale since which window they are complete.
+
+        Those of the last ``seconds`` and at least of the last ``windows``, counted back from the newest; a scale of which all
+        are given is not among the second.
+        """
+        table = tables.verdict
+        mine = (table.c.endpoint == endpoint, table.c.version == version)
+        extent = select(table.c.scale, func.min(table.c.window_start), func.max(table.c.window_start)).where(*mine)
+        found: list[Verdict] = []
+        since: dict[float, float] = {}
+        with self._database.read() as connection:
+            for scale, oldest, newest in connection.execute(extent.group_by(table.c.scale)).all():
+                cut = newest - max(seconds, windows * scale)
+                if oldest < cut:
+                    since[scale] = cut
+                query = select(table.c.json).where(*mine, table.c.scale == scale, table.c.window_start >= cut)
+                found += [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]
+        return sorted(found, key=lambda verdict: (verdict.window.start, verdict.signal, verdict.scale)), since
+
     def latest(self, endpoint: str, version: str) -> list[Verdict]:
         """The newest verdict of each signal and scale: what a trigger sees."""
-        newest = {(verdict.signal, verdict.scale): verdict for verdict in self.history(endpoint, version)}
-        return [newest[key] for key in sorted(newest)]
+        table = tables.verdict
+        mine = (table.c.endpoint == endpoint, table.c.version == version)
+        newest = (
+            select(table.c.signal, table.c.scale, func.max(table.c.window_start).label("newest"))
+            .where(*mine)
+            .group_by(table.c.signal, table.c.scale)
+            .subquery()
+        )
+        query = (
+            select(table.c.json)
+            .where(*mine)
+            .join(
+                newest,
+                and_(
+                    table.c.signal == newest.c.signal,
+                    table.c.scale == newest.c.scale,
+                    table.c.window_start == newest.c.newest,
+                ),
+            )
+            .order_by(table.c.signal, table.c.scale)
+        )
+        with self._database.read() as connection:
+            return [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlconfig.monitoring.alert_rules import Course, News, rules_of, worst
-from mlconfig.records.verdict import Alert, Cause, Verdict
+from mlconfig.records.verdict import CAUSES, Alert, Verdict
 from mlconfig.sections.alerts import AlertRule, Alerts
 from mlconfig.sections.monitoring import Monitoring
 
@@ -15,14 +15,6 @@ STANDARD_ALERTS, STANDARD_MONITORING = Alerts(), Monitoring()
 
 TOLD_FINDINGS = 3
 """So many findings are written out in the sentence; the alert carries all of them."""
-
-CAUSES: Mapping[Cause, str] = {
-    "pipeline_break": "something broke on the way of the rows",
-    "spike": "a spike, which passes",
-    "season": "the season: it comes and goes with the clock",
-    "lasting_drift": "the world has changed, and stays so",
-}
-"""The probable causes in words."""
 
 
 @dataclass(frozen=True)

@@ -99,18 +99,19 @@ def inputs_of(block: pa.Table, layout: Layout) -> pa.Table:
 
 def levels_of(block: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
     """The level of each row in some context columns, as text or null [rows]; a column that is not logged is left out."""
-    import numpy as np
-
     if not columns:
         return {}
     inputs = block.column("inputs").combine_chunks()
     have = {inputs.type.field(i).name for i in range(inputs.type.num_fields)}
+    return {column: levels_from(inputs.field(column)) for column in columns if column in have}
+
+
+def levels_from(column: pa.ChunkedArray | pa.Array) -> Any:
+    """The level of each row as text, null where there is none [rows]."""
+    import numpy as np
+
     name = level_name("categorical")
-    return {
-        column: np.array([None if v is None else name(v) for v in inputs.field(column).to_pylist()], dtype=object)
-        for column in columns
-        if column in have
-    }
+    return np.array([None if v is None or v != v else name(v) for v in column.to_pylist()], dtype=object)  # noqa: PLR0124
 
 
 def _type_of(kind: str) -> Any:

@@ -94,10 +94,23 @@ class Counter:
         return count_scores(self.classes, codes[known], scores[known], levels)
 
 
-def fold_windows(blocks: Iterator[pa.Table], counter: Counter, time: Any, length: float) -> dict[float, WindowCounts]:
-    """The counts of each window that a block touches, by start. Memory: a window's counts each, and one block."""
+def fold_windows(
+    blocks: Iterator[pa.Table], counter: Counter, time: Any, length: float, only: str | None = None
+) -> dict[float, WindowCounts]:
+    """The counts of each window that a block touches, by start. Memory: a window's counts each, and one block.
+
+    ``only``: rows of other versions than this count as asked, and not as answered.
+    """
+    import pyarrow.compute as pc
+
     found: dict[float, WindowCounts] = {}
     for start, rows, _ in by_window(blocks, time, length):
-        counts = counter.count(rows)
-        found[start] = found[start].merge(counts) if start in found else counts
+        parts = [(rows, True)]
+        if only is not None:
+            mine = pc.equal(rows.column("version"), only)
+            parts = [(rows.filter(mine), True), (rows.filter(pc.invert(mine)), False)]
+        for part, answers in parts:
+            if len(part):
+                counts = counter.count(part, answers=answers)
+                found[start] = found[start].merge(counts) if start in found else counts
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlconfig.monitoring.assess import WindowView, assess
@@ -50,7 +51,7 @@ class PassInput:
     store: WindowStore | None = None
     known_since: Mapping[float, float] = field(default_factory=dict)
     service: Callable[[Window], ServiceStats | None] | None = None
-    rows_at: Mapping[float, int] | None = None
+    rows_at: Callable[[], Mapping[float, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,12 @@ class _Pass:
     def _view(self, window: Window, parts: Parts) -> WindowView:
         counts = self.windows.counts(window)
         service = self.request.service(window) if self.request.service is not None else None
-        rows_at = self.request.rows_at
-        if rows_at is None:
-            rows_at = self.windows.rows_at
-        facts = facts_of(self.watch, window, counts, rows_at, service)
+        facts = facts_of(self.watch, window, counts, self._rows_at, service)
         return WindowView(window, counts, facts, parts.labels, parts.labelled, parts.sample, service)
+
+    @cached_property
+    def _rows_at(self) -> Mapping[float, int]:
+        return self.request.rows_at() if self.request.rows_at is not None else self.windows.rows_at
 
     def _skipped(self) -> Iterator[str]:
         if self.windows.timeless:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,10 @@ class Watch:
     metric_name: str = ""
     fairness: Fairness = field(default_factory=Fairness)
     production: Baseline | None = None
+
+    def with_production(self, production: Baseline | None) -> Watch:
+        """The same, compared with a stretch of production."""
+        return replace(self, production=production)
 
     @cached_property
     def lengths(self) -> tuple[float, ...]:

@@ -34,10 +34,11 @@ class WindowStore:
         version: whose answers are counted.
         layout: digest of the inputs' layout.
         length: of a window.
+        root: the folder's name; ``windows`` are those that are judged.
     """
 
-    def __init__(self, folder: Path, version: str, layout: str, length: float) -> None:
-        self.folder = folder / FOLDER / _safe(version) / layout[:12] / _number(length)
+    def __init__(self, folder: Path, version: str, layout: str, length: float, root: str = FOLDER) -> None:
+        self.folder = folder / root / _safe(version) / layout[:12] / _number(length)
         self._known: dict[float, StoredWindow] | None = None
 
     @property

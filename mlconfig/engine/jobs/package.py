@@ -6,12 +6,12 @@ import json
 from typing import Any, cast
 
 from mlconfig.contracts.exporter import Exporter
+from mlconfig.engine.baselines import baseline_files
 from mlconfig.engine.carrier import relative, told
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.jobs.train import load_fitted
 from mlconfig.engine.learning import Study
 from mlconfig.engine.workspace import write_json
-from mlconfig.monitoring.reference import feature_kinds, reference_profile
 from mlconfig.packaging.export import export_model
 from mlconfig.packaging.hard_rows import make_hard_rows
 from mlconfig.packaging.latency import latency_p99
@@ -22,7 +22,6 @@ from mlconfig.packaging.signature import make_signature
 from mlconfig.packaging.thresholds import thresholds_of
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import PackageStep, ReadStep, TrainStep
-from mlconfig.profiles.binary import dump
 from mlconfig.records.dataset import DatasetCard
 from mlconfig.records.packing import take_rows
 from mlconfig.records.signature import Signature
@@ -47,8 +46,7 @@ def run(job: Job) -> Output:
     card = DatasetCard.model_validate_json((job.folder(job.plan.step(ReadStep)) / "dataset.json").read_bytes())
     signature = _signature(plan, study, fitted, card)
     package = Package(model, signature, prepared.features, card, exporter.tags.file)
-    profile = reference_profile(study.table, feature_kinds(signature))
-    files = {"profile.bin": dump(profile), **_papers(plan, trained, parity)}
+    files = {**baseline_files(study, prepared, packaged, signature, holdout), **_papers(plan, trained, parity)}
     folder = job.workspace.storage / "versions" / plan.name / job.run_key(step)[:16]
     sha256 = write_package(folder, package, files)
     p99 = latency_p99(packaged, holdout)
