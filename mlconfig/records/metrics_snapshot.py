@@ -80,7 +80,7 @@ def write_snapshot(
         verdicts: of the versions that are watched; of each signal and scale the newest window counts.
         alerts: those that are open; resolved ones are passed over.
         at: when monitoring ran, seconds since 1970.
-        metric: the primary metric's name.
+        metric: the primary metric's name, which the figures of `performance` then bear.
 
     Raises:
         OSError: it cannot be written; the old one stays.
@@ -165,8 +165,10 @@ def _drift(verdict: Verdict, finding: Finding) -> DriftFigures:
 
 
 def _performance(verdict: Verdict, finding: Finding, metric: str) -> PerformanceFigures:
+    """Other signals than `performance` measure, or estimate, what they say: their figure bears the statistic's own name."""
     said, column = finding.details, finding.column or ""
+    named = metric if metric and finding.statistic == "performance_drop" else finding.statistic.removesuffix("_drop")
     return PerformanceFigures(
-        verdict.version, verdict.signal, verdict.scale, column, metric or finding.statistic,
+        verdict.version, verdict.signal, verdict.scale, column, named,
         said["value"], said["low"], said["high"], said.get("reference"), said.get("coverage"),
     )  # fmt: skip

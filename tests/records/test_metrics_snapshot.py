@@ -60,7 +60,10 @@ def test_performance_is_what_has_an_interval(tmp_path):
         0.4,
     )
     (unnamed,) = written(tmp_path, [measured]).performance
-    assert unnamed.metric == "performance_drop"
+    assert unnamed.metric == "performance"
+    confidence = verdict("confidence", findings=[finding(statistic="confidence_drop", value=0.9, low=0.8, high=1.0)])
+    (figures,) = written(tmp_path, [confidence], metric="roc_auc").performance
+    assert (figures.metric, figures.reference, figures.coverage) == ("confidence", None, None)
 
 
 def test_columns_are_bounded_and_those_that_drift_come_first(tmp_path):
