@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlconfig.builtin.detector_psi import comparisons, details_of
+from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
-from mlconfig.profiles.distances import BINS, Comparison, relevance_threshold
+from mlconfig.profiles.distances import BINS, relevance_threshold
 from mlconfig.records.verdict import Finding
 from mlconfig.vocabulary import Frozen
 
@@ -28,24 +28,24 @@ class Chi2(Detector):
         bins: int = Field(BINS, ge=2, le=256, description="Equal-mass bins of a numeric column.")
 
     params: Chi2.Params
-    tags: ClassVar[DetectorTags] = DetectorTags()
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """One finding a column that is no timestamp."""
-        found = comparisons(evidence, self.params.bins)
-        return tuple(self._finding(name, comparison, evidence.alpha) for name, comparison in found.items())
+        return tuple(self._finding(evidence, column) for column in compared_columns(evidence, self.params.bins))
 
-    def _finding(self, name: str, comparison: Comparison, alpha: float) -> Finding:
-        n, m = comparison.reference_rows, comparison.current_rows
-        score = comparison.chi2.statistic / (n * m / (n + m))
-        threshold = relevance_threshold(n, m, comparison.bins, self.params.tolerance, alpha)
+    def _finding(self, evidence: Evidence, column: Compared) -> Finding:
+        found = column.comparison
+        n, m = found.reference_rows, found.current_rows
+        score = found.chi2.statistic / (n * m / (n + m))
+        threshold = relevance_threshold(n, m, found.bins, self.params.tolerance, evidence.alpha)
         return Finding(
-            column=name,
+            column=column.name,
             statistic="chi2",
             drift_score=score,
             threshold=threshold,
             is_drift=score > threshold,
-            p_value=comparison.chi2.p_value,
-            details=details_of(comparison),
-            message=f"`{name}` moved: chi² effect {score:.3f} over {threshold:.3f}" if score > threshold else "",
+            p_value=found.chi2.p_value,
+            details=column_details(evidence, column, "chi2"),
+            message=f"`{column.name}` moved: chi² effect {score:.3f} over {threshold:.3f}" if score > threshold else "",
         )

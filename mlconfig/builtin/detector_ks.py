@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlconfig.builtin.detector_psi import comparisons, details_of
+from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
-from mlconfig.profiles.distances import BINS, Comparison
+from mlconfig.profiles.distances import BINS
 from mlconfig.records.verdict import Finding
 from mlconfig.vocabulary import Frozen
 
@@ -29,27 +29,27 @@ class Ks(Detector):
         tolerance: float = Field(0.1, ge=0.0, lt=1.0, description="Gap that does not matter; 0.25 standard deviations.")
 
     params: Ks.Params
-    tags: ClassVar[DetectorTags] = DetectorTags()
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """One finding a numeric column."""
-        found = comparisons(evidence, BINS, numeric_only=True)
-        return tuple(self._finding(name, comparison, evidence.alpha) for name, comparison in found.items())
+        return tuple(self._finding(evidence, column) for column in compared_columns(evidence, BINS, numeric_only=True))
 
-    def _finding(self, name: str, comparison: Comparison, alpha: float) -> Finding:
+    def _finding(self, evidence: Evidence, column: Compared) -> Finding:
         from scipy.special import kolmogi
 
-        assert comparison.ks is not None
-        n, m = comparison.reference_rows, comparison.current_rows
-        gap = comparison.ks.statistic
-        threshold = self.params.tolerance + float(kolmogi(alpha)) / math.sqrt(n * m / (n + m))
+        found = column.comparison
+        assert found.ks is not None
+        n, m = found.reference_rows, found.current_rows
+        gap = found.ks.statistic
+        threshold = self.params.tolerance + float(kolmogi(evidence.alpha)) / math.sqrt(n * m / (n + m))
         return Finding(
-            column=name,
+            column=column.name,
             statistic="ks",
             drift_score=gap,
             threshold=threshold,
             is_drift=gap > threshold,
-            p_value=comparison.ks.p_value,
-            details=details_of(comparison),
-            message=f"`{name}` moved: KS {gap:.3f} over {threshold:.3f}" if gap > threshold else "",
+            p_value=found.ks.p_value,
+            details=column_details(evidence, column, "ks"),
+            message=f"`{column.name}` moved: KS {gap:.3f} over {threshold:.3f}" if gap > threshold else "",
         )

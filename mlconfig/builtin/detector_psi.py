@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
-from mlconfig.profiles.distances import BINS, Comparison, compare, relevance_threshold
+from mlconfig.profiles.distances import BINS, relevance_threshold
 from mlconfig.records.verdict import Finding
-from mlconfig.vocabulary import Frozen, FrozenDict
+from mlconfig.vocabulary import Frozen
 
 
 class Psi(Detector):
@@ -27,54 +28,24 @@ class Psi(Detector):
         bins: int = Field(BINS, ge=2, le=256, description="Equal-mass bins of a numeric column.")
 
     params: Psi.Params
-    tags: ClassVar[DetectorTags] = DetectorTags()
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
-        """One finding a column; KS, JS, KL, chi² and Wasserstein go into the details."""
-        return tuple(
-            self._finding(name, comparison, evidence.alpha)
-            for name, comparison in comparisons(evidence, self.params.bins).items()
-        )
+        """One finding a column; the other distances that are to be told go into the details."""
+        return tuple(self._finding(evidence, column) for column in compared_columns(evidence, self.params.bins))
 
-    def _finding(self, name: str, comparison: Comparison, alpha: float) -> Finding:
+    def _finding(self, evidence: Evidence, column: Compared) -> Finding:
+        found = column.comparison
         threshold = relevance_threshold(
-            comparison.reference_rows, comparison.current_rows, comparison.bins, self.params.tolerance, alpha
+            found.reference_rows, found.current_rows, found.bins, self.params.tolerance, evidence.alpha
         )
-        drifts = comparison.psi > threshold
+        drifts = found.psi > threshold
         return Finding(
-            column=name,
+            column=column.name,
             statistic="psi",
-            drift_score=comparison.psi,
+            drift_score=found.psi,
             threshold=threshold,
             is_drift=drifts,
-            details=details_of(comparison),
-            message=f"`{name}` moved: PSI {comparison.psi:.3f} over {threshold:.3f}" if drifts else "",
+            details=column_details(evidence, column, "psi"),
+            message=f"`{column.name}` moved: PSI {found.psi:.3f} over {threshold:.3f}" if drifts else "",
         )
-
-
-def comparisons(evidence: Evidence, bins: int, *, numeric_only: bool = False) -> dict[str, Comparison]:
-    """Each column that can be compared, timestamps not among them."""
-    layout = evidence.reference.layout
-    kinds = {name: layout.column(name).kind for name in evidence.columns}
-    wanted = {"numeric"} if numeric_only else {"numeric", "categorical", "boolean"}
-    return {
-        name: compare(evidence.reference.columns[name], evidence.current.columns[name], bins=bins)
-        for name, kind in kinds.items()
-        if kind in wanted and evidence.reference.columns[name].rows and evidence.current.columns[name].rows
-    }
-
-
-def details_of(comparison: Comparison) -> FrozenDict[float]:
-    """All distances, for whoever reads the finding."""
-    given = {
-        "psi": comparison.psi,
-        "kl": comparison.kl,
-        "js": comparison.js,
-        "ks": comparison.ks.statistic if comparison.ks else None,
-        "ks_p_value": comparison.ks.p_value if comparison.ks else None,
-        "chi2": comparison.chi2.statistic,
-        "chi2_p_value": comparison.chi2.p_value,
-        "wasserstein": comparison.wasserstein,
-        "bins": float(comparison.bins),
-    }
-    return FrozenDict({key: value for key, value in given.items() if value is not None})

@@ -1,18 +1,23 @@
-"""Whether the rows that arrive are still rows like those of training: nulls, values out of range, new categories."""
+"""Whether the rows that arrive are still rows like those of training, as many, as new and as different."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
 
+from mlconfig.builtin.compared_columns import share_details
+from mlconfig.builtin.proportions import least_difference, wilson
+from mlconfig.builtin.window_checks import duplicates, freshness, missing, rejected, volume
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
 from mlconfig.profiles.counts import CategoricalCounts, NumericCounts
 from mlconfig.profiles.profile import ColumnCounts
 from mlconfig.records.verdict import Finding
-from mlconfig.vocabulary import Fraction, Frozen, FrozenDict, Kind
+from mlconfig.vocabulary import Duration, Fraction, Frozen, FrozenDict, Kind
+
+WHOLE_CHECKS = 5
+"""Checks of the whole window, which share one column's alpha."""
 
 
 @dataclass(frozen=True)
@@ -34,32 +39,62 @@ class _Share:
 
 
 class Quality(Detector):
-    """Nulls beside the reference's share; values outside the reference's range, infinities among them; unseen categories.
+    """Columns: nulls beside the reference's share; values outside its range, infinities among them; unseen categories.
+    The whole window: columns that never came, refused requests, duplicates, the age of its newest row, and how many rows
+    there are.
 
-    A share counts by the lower end of its interval at alpha (Wilson 1927; for the increase of nulls, where the reference varies
-    too, Newcombe 1998), so a few rows prove nothing. What a small reference could not have seen is allowed for: the mass
-    beyond its extremes is Beta(2, N − 1), that of unseen levels about the share of its single ones (Good 1953).
+    A share counts by the lower end of its interval at alpha (Wilson 1927; for the increase of nulls, where the reference
+    varies too, Newcombe 1998), so a few rows prove nothing. What a small reference could not have seen is allowed for:
+    the mass beyond its extremes is Beta(2, N − 1), that of unseen levels about the share of its single ones (Good 1953).
+    A window without rows is judged by its volume, its age and what was refused.
     """
 
     class Params(Frozen):
-        """What is tolerated, as shares of a window's rows."""
+        """What is tolerated, as shares of a window's rows where nothing else is said."""
 
         null_fraction_increase: Fraction = Field(0.02, description="Of nulls, over the reference's share.")
         out_of_range_fraction: Fraction = Field(0.01, description="Of values outside the reference's range.")
         new_category_fraction: Fraction = Field(0.005, description="Of categories that the reference never had.")
+        rejected_fraction: Fraction = Field(0.2, description="Of requests refused for what was sent.")
+        duplicate_fraction_increase: Fraction = Field(
+            0.2, description="Of rows whose inputs another row has, over the reference's share."
+        )
+        max_age: Duration | None = Field(None, description="Of the newest row by event time; null: any.")
+        volume_drop: Fraction = Field(
+            0.9, description="Of the rows that earlier windows of this hour had; 1: any volume will do."
+        )
 
     params: Quality.Params
-    tags: ClassVar[DetectorTags] = DetectorTags(large_reference=False)
+    tags: ClassVar[DetectorTags] = DetectorTags(
+        reads=frozenset({"profile", "facts"}), large_reference=False, judges_silence=True
+    )
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
-        """One finding a column, for its worst share; all shares are in the details."""
+        """One finding a column, for its worst share; and one each about the whole window, as far as its facts are known."""
         layout = evidence.reference.layout
-        return tuple(
-            _finding(name, self._shares(layout.column(name).kind, reference, current, evidence.alpha))
+        columns = [
+            _finding(
+                name, self._shares(layout.column(name).kind, reference, current, evidence.alpha), reference, current
+            )
             for name in evidence.columns
             for reference, current in [(evidence.reference.columns[name], evidence.current.columns[name])]
             if current.rows and reference.rows
-        )
+        ]
+        return (*columns, *self._whole(evidence))
+
+    def _whole(self, evidence: Evidence) -> list[Finding]:
+        facts, alpha, params = evidence.facts, evidence.alpha / WHOLE_CHECKS, self.params
+        if facts is None:
+            return []
+        found = [
+            rejected(facts, params.rejected_fraction, alpha),
+            freshness(facts, params.max_age),
+            volume(facts, params.volume_drop, alpha),
+        ]
+        if evidence.current.rows:
+            found.append(missing(facts, evidence.reference, alpha))
+            found.append(duplicates(facts, params.duplicate_fraction_increase, alpha))
+        return [finding for finding in found if finding is not None]
 
     def _shares(self, kind: Kind, reference: ColumnCounts, current: ColumnCounts, alpha: float) -> list[_Share]:
         alpha /= 2  # at most two shares of a column are looked at
@@ -71,11 +106,8 @@ class Quality(Detector):
         return shares
 
     def _nulls(self, reference: ColumnCounts, current: ColumnCounts, alpha: float) -> _Share:
-        before, now = reference.nulls / reference.rows, current.nulls / current.rows
-        lowest, _ = wilson(current.nulls, current.rows, alpha)
-        _, highest = wilson(reference.nulls, reference.rows, alpha)
-        increase = now - before
-        at_least = increase - math.hypot(now - lowest, highest - before)
+        increase = current.nulls / current.rows - reference.nulls / reference.rows
+        at_least = least_difference((current.nulls, current.rows), (reference.nulls, reference.rows), alpha)
         return _Share("null_fraction_increase", increase, self.params.null_fraction_increase, at_least)
 
     def _out_of_range(self, reference: NumericCounts, current: NumericCounts, alpha: float) -> _Share:
@@ -102,18 +134,6 @@ def _share(name: str, count: int, rows: int, allowed: float, alpha: float) -> _S
     return _Share(name, count / rows if rows else 0.0, allowed, at_least)
 
 
-def wilson(count: int, rows: int, alpha: float) -> tuple[float, float]:
-    """The bounds that a share crosses with probability alpha each (Wilson's score interval); all is possible without rows."""
-    from scipy.special import ndtri
-
-    if rows == 0:
-        return 0.0, 1.0
-    share, z = count / rows, -float(ndtri(alpha))
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 _WORDS = {
     "null_fraction_increase": "more nulls",
     "out_of_range_fraction": "values outside the reference's range",
@@ -121,7 +141,7 @@ _WORDS = {
 }
 
 
-def _finding(column: str, shares: list[_Share]) -> Finding:
+def _finding(column: str, shares: list[_Share], reference: ColumnCounts, current: ColumnCounts) -> Finding:
     worst = max(shares, key=lambda share: share.severity)
     breached = [share for share in shares if share.breached]
     said = ", ".join(f"{share.value:.1%} {_WORDS[share.name]} ({share.allowed:.1%} allowed)" for share in breached)
@@ -131,6 +151,6 @@ def _finding(column: str, shares: list[_Share]) -> Finding:
         drift_score=worst.value,
         threshold=worst.allowed,
         is_drift=bool(breached),
-        details=FrozenDict({share.name: share.value for share in shares}),
+        details=FrozenDict({**{share.name: share.value for share in shares}, **share_details(reference, current)}),
         message=f"`{column}` has {said}" if breached else "",
     )

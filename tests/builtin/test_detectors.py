@@ -1,22 +1,32 @@
-"""Detectors: quiet on equals and on the harmless, awake to what matters, never blinded by nulls or fooled by few rows."""
+"""Detectors that compare columns: quiet on equals and on the harmless, awake to what matters, blinded by no null or outlier."""
 
 import numpy as np
 import pytest
 
 from mlconfig.builtin.detector_chi2 import Chi2
+from mlconfig.builtin.detector_js import JensenShannon
 from mlconfig.builtin.detector_ks import Ks
-from mlconfig.builtin.detector_performance import Performance
 from mlconfig.builtin.detector_psi import Psi
-from mlconfig.builtin.detector_quality import Quality, wilson
-from mlconfig.builtin.metrics_classification import Accuracy
-from mlconfig.builtin.metrics_probability import RocAuc
-from mlconfig.builtin.metrics_regression import Rmse
-from mlconfig.contracts import Evidence, LabelEvidence
-from mlconfig.errors import PluginError
+from mlconfig.builtin.detector_quality import Quality
+from mlconfig.builtin.detector_wasserstein import Wasserstein
+from mlconfig.contracts import Evidence
 from mlconfig.profiles.profile import fit_layout, profile_of
 
 KINDS = {"x": "numeric", "c": "categorical", "b": "boolean", "t": "timestamp"}
 ALPHA = 1e-4
+ALL = [Psi(), Ks(), Chi2(), JensenShannon(), Wasserstein()]
+OF_LEVELS = [Psi(), Chi2(), JensenShannon()]
+STRICT = [
+    Psi(Psi.Params(tolerance=0.0)),
+    Ks(Ks.Params(tolerance=0.0)),
+    Chi2(Chi2.Params(tolerance=0.0)),
+    JensenShannon(JensenShannon.Params(tolerance=0.0)),
+    Wasserstein(Wasserstein.Params(tolerance=0.0)),
+]
+
+
+def named(detector):
+    return type(detector).__name__
 
 
 def rows(n, seed, shift=0.0, levels=("a", "b", "c"), since=0.0):
@@ -34,19 +44,52 @@ LAYOUT = fit_layout(REFERENCE_ROWS, KINDS)
 REFERENCE = profile_of(LAYOUT, REFERENCE_ROWS)
 
 
-def checked(detector, window, reference=REFERENCE):
-    evidence = Evidence(reference, profile_of(reference.layout, window), tuple(KINDS), ALPHA)
+def checked(detector, window, reference=REFERENCE, **more):
+    columns = tuple(column.name for column in reference.layout.columns)
+    evidence = Evidence(reference, profile_of(reference.layout, window), columns, **{"alpha": ALPHA, **more})
     return {finding.column: finding for finding in detector.check(evidence)}
 
 
-@pytest.mark.parametrize("detector", [Psi(), Ks(), Chi2(), Quality()])
+@pytest.mark.parametrize("detector", [*ALL, Quality()], ids=named)
 @pytest.mark.parametrize("n", [50, 500, 5000, 50_000])
 def test_equals_and_the_harmless_are_quiet_at_any_size(detector, n):
     for seed in range(1, 6):
         assert not any(f.is_drift for f in checked(detector, rows(n, seed, shift=0.05 * (seed % 2))).values())
 
 
-@pytest.mark.parametrize("detector", [Psi(), Ks(), Chi2()])
+def many(n, rng, columns=8):
+    """Columns that are hard for a distance: heavy tails, atoms, nulls."""
+    made = {}
+    for i in range(columns):
+        made[f"lognormal{i}"] = rng.lognormal(0, 1, n)
+        made[f"pareto{i}"] = rng.pareto(1.2, n)
+        made[f"zeros{i}"] = np.where(rng.random(n) < 0.7, 0.0, rng.exponential(size=n))
+        made[f"nulls{i}"] = np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n))
+    return made
+
+
+@pytest.mark.parametrize("n", [200, 1000, 5000])
+def test_false_alarms_are_as_rare_as_alpha_says_even_where_nothing_is_tolerated(n):
+    rng, windows, alpha = np.random.default_rng(n), 25, 0.01
+    reference_rows = many(20_000, rng)
+    reference = profile_of(fit_layout(reference_rows, dict.fromkeys(reference_rows, "numeric")), reference_rows)
+    alarms = dict.fromkeys(map(named, STRICT), 0)
+    for _ in range(windows):
+        window = many(n, rng)
+        for detector in STRICT:
+            found = checked(detector, window, reference, alpha=alpha, report=())
+            alarms[named(detector)] += sum(finding.is_drift for finding in found.values())
+    # 800 checks: 8 alarms at 1 % are expected at most, 20 are four standard deviations more.
+    assert max(alarms.values()) <= 20, alarms
+    assert alarms["Psi"] > 0  # the figure is kept to, not merely undercut
+
+
+@pytest.mark.parametrize("detector", ALL, ids=named)
+def test_what_is_tolerated_does_not_alarm_however_many_rows_there_are(detector):
+    assert not checked(detector, rows(200_000, 1, shift=0.15))["x"].is_drift
+
+
+@pytest.mark.parametrize("detector", ALL, ids=named)
 def test_half_a_standard_deviation_is_found_in_a_thousand_rows(detector):
     found = checked(detector, rows(1000, 1, shift=0.6))
     assert found["x"].is_drift
@@ -55,18 +98,25 @@ def test_half_a_standard_deviation_is_found_in_a_thousand_rows(detector):
     assert not any(finding.is_drift for name, finding in found.items() if name != "x")
 
 
-def test_moved_levels_are_found_and_ks_looks_at_numbers_alone():
+def test_the_threshold_falls_to_the_tolerance_as_rows_become_many():
+    for detector, tolerance in ((Psi(), 0.05), (JensenShannon(), 0.08), (Wasserstein(), 0.15), (Ks(), 0.1)):
+        thresholds = [checked(detector, rows(n, 1))["x"].threshold for n in (200, 1000, 20_000)]
+        assert thresholds == sorted(thresholds, reverse=True)
+        assert tolerance < thresholds[-1] < 1.6 * tolerance
+
+
+def test_moved_levels_are_found_and_some_look_at_numbers_alone():
     moved = rows(1000, 1, levels=("a", "a", "a", "b", "c"))
-    assert checked(Psi(), moved)["c"].is_drift
-    assert checked(Chi2(), moved)["c"].is_drift
+    for detector in OF_LEVELS:
+        assert checked(detector, moved)["c"].is_drift
     assert checked(Chi2(), moved)["c"].p_value < 1e-6
-    assert list(checked(Ks(), moved)) == ["x"]
+    assert list(checked(Ks(), moved)) == list(checked(Wasserstein(), moved)) == ["x"]
 
 
-def test_time_moves_on_without_being_drift():
+@pytest.mark.parametrize("detector", ALL, ids=named)
+def test_time_moves_on_without_being_drift(detector):
     later = rows(1000, 1, since=1e8)
-    for detector in (Psi(), Ks(), Chi2()):
-        assert "t" not in checked(detector, later)
+    assert "t" not in checked(detector, later)
     assert not checked(Quality(), later)["t"].is_drift
 
 
@@ -76,101 +126,51 @@ def test_a_small_p_value_alone_is_no_drift():
     assert not finding.is_drift
 
 
-def test_eighty_percent_nulls_are_seen_by_all():
+@pytest.mark.parametrize("detector", ALL, ids=named)
+def test_one_wild_value_neither_hides_a_shift_nor_feigns_one(detector):
+    shifted, still = rows(1000, 1, shift=1.0), rows(1000, 1)
+    shifted["x"][0] = still["x"][0] = 1e6
+    assert checked(detector, shifted)["x"].is_drift
+    assert not checked(detector, still)["x"].is_drift
+
+
+@pytest.mark.parametrize("detector", ALL, ids=named)
+def test_eighty_percent_nulls_are_seen_by_all(detector):
     window = rows(1000, 1)
     window["x"][:800] = np.nan
     window["c"] = np.where(np.arange(1000) < 800, None, window["c"])
-    quality = checked(Quality(), window)
-    assert quality["x"].is_drift
-    assert quality["x"].statistic == "null_fraction_increase"
-    assert quality["x"].drift_score == pytest.approx(0.8)
-    assert quality["c"].message == "`c` has 80.0% more nulls (2.0% allowed)"
-    for detector in (Psi(), Chi2()):
-        assert checked(detector, window)["x"].is_drift
-        assert checked(detector, window)["c"].is_drift
-
-
-def test_few_rows_prove_little():
-    window = rows(20, 1)
-    window["x"][0] = 1e6
-    window["c"][0] = "new"
-    assert not any(finding.is_drift for finding in checked(Quality(), window).values())
-    many = rows(2000, 1)
-    many["x"][:100] = 1e6
-    many["c"][:100] = "new"
-    found = checked(Quality(), many)
-    assert found["x"].statistic == "out_of_range_fraction"
-    assert found["c"].statistic == "new_category_fraction"
+    found = checked(detector, window)
     assert found["x"].is_drift
-    assert found["c"].is_drift
+    assert found["x"].details["null_fraction"] == 0.8
+    assert found["x"].details["reference_null_fraction"] == 0.0
+    assert "c" not in found or found["c"].is_drift
 
 
-def test_infinities_are_out_of_range():
-    window = rows(2000, 1)
-    window["x"][:100] = np.inf
-    assert checked(Quality(), window)["x"].is_drift
+@pytest.mark.parametrize("fed", [np.nan, 0.0, -7.25, 1e9])
+def test_a_broken_pipeline_can_be_told_from_drift(fed):
+    broken, moved = rows(1000, 1), rows(1000, 1, shift=1.0)
+    broken["x"][:] = fed
+    told = checked(Psi(), broken)["x"].details
+    assert max(told["null_fraction"], told["top_share"]) == 1.0
+    assert max(told["reference_null_fraction"], told["reference_top_share"]) < 0.05
+    assert checked(Psi(), moved)["x"].details["top_share"] < 0.05
 
 
-def test_a_small_reference_may_not_have_seen_it_all():
-    small = rows(100, 0)
-    small["c"] = np.array([f"l{i}" for i in np.random.default_rng(0).zipf(1.5, 100) % 200], object)
-    reference = profile_of(fit_layout(small, KINDS), small)
-    window = rows(5000, 1)
-    window["c"] = np.array([f"l{i}" for i in np.random.default_rng(1).zipf(1.5, 5000) % 200], object)
-    found = checked(Quality(), window, reference)
-    assert found["x"].details["out_of_range_fraction"] > 0.005
-    assert found["c"].details["new_category_fraction"] > 0.05
-    assert not any(finding.is_drift for finding in found.values())
+def test_levels_never_seen_are_one_value_of_the_window():
+    window = rows(1000, 1)
+    window["c"] = np.array(["0"] * 900 + ["a"] * 100, object)
+    told = checked(Psi(), window)["c"].details
+    assert (told["top_share"], told["reference_top_share"]) == (0.9, 0.0)
+    usual = checked(Psi(), rows(1000, 1))["c"].details
+    assert usual["top_share"] == pytest.approx(usual["reference_top_share"], abs=0.05)
 
 
-def test_wilson_is_the_textbooks():
-    assert wilson(10, 100, 0.025) == pytest.approx((0.0552, 0.1744), abs=1e-4)
-    assert wilson(0, 0, 0.025) == (0.0, 1.0)
-
-
-def labelled(metric, reference, y, predicted, score=None):
-    labels = LabelEvidence("binary", metric, reference, y, predicted, score, 0.9)
-    return Evidence(REFERENCE, REFERENCE, (), ALPHA, labels=labels)
-
-
-def answers(n, accuracy, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, n)
-    return y, np.where(rng.random(n) < accuracy, y, 1 - y)
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "n", "dropped"), [(0.9, 1000, False), (0.88, 1000, False), (0.8, 1000, True), (0.8, 210, True)]
-)
-def test_a_drop_beyond_doubt_is_one(accuracy, n, dropped):
-    (finding,) = Performance().check(labelled(Accuracy(), 0.9, *answers(n, accuracy)))
-    assert finding.is_drift == dropped
-    assert finding.details["low"] < finding.details["value"] < finding.details["high"]
-    assert finding.details["coverage"] == 0.9
-
-
-def test_a_floor_of_ones_own():
-    y, predicted = answers(2000, 0.8)
-    assert not Performance(Performance.Params(max_drop=0.2)).check(labelled(Accuracy(), 0.9, y, predicted))[0].is_drift
-    strict = Performance(Performance.Params(max_drop=0.2, min=0.85))
-    assert strict.check(labelled(Accuracy(), 0.9, y, predicted))[0].is_drift
-
-
-def test_errors_drop_relatively():
-    y = np.random.default_rng(0).normal(100, 30, 1000)
-    noise = np.random.default_rng(1).normal(size=1000)
-    assert not Performance().check(labelled(Rmse(), 10.0, y, y + 10.2 * noise))[0].is_drift
-    (finding,) = Performance().check(labelled(Rmse(), 10.0, y, y + 12 * noise))
-    assert finding.is_drift
-    assert finding.drift_score == pytest.approx(0.2, abs=0.06)
-    assert finding.threshold == pytest.approx(0.03)
-    with pytest.raises(PluginError, match="`min` bounds nothing for this metric"):
-        Performance(Performance.Params(min=1.0)).check(labelled(Rmse(), 10.0, y, y))
-
-
-def test_too_few_or_undefined_says_nothing():
-    assert Performance().check(labelled(Accuracy(), 0.9, *answers(199, 0.2))) == ()
-    one_class = np.zeros(500, int)
-    assert Performance().check(labelled(RocAuc(), 0.9, one_class, one_class, np.linspace(0, 1, 500))) == ()
-    with pytest.raises(PluginError, match="the log holds none"):
-        Performance().check(labelled(RocAuc(), 0.9, one_class, one_class))
+@pytest.mark.parametrize("detector", ALL, ids=named)
+def test_only_what_is_asked_for_is_told(detector):
+    decides = {"Psi": "psi", "Ks": "ks", "Chi2": "chi2", "JensenShannon": "js", "Wasserstein": "wasserstein"}
+    distances = {"psi", "kl", "js", "ks", "chi2", "wasserstein"}
+    all_of_them = checked(detector, rows(1000, 1))["x"].details
+    assert distances <= set(all_of_them)
+    one = checked(detector, rows(1000, 1), report=("kl",))["x"].details
+    assert distances & set(one) == {"psi", "kl", decides[named(detector)]}
+    assert one["kl"] == all_of_them["kl"]

@@ -1,0 +1,70 @@
+"""What the detectors that compare columns share: the comparisons, and what a finding tells beside its score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlconfig.contracts.detector import Evidence
+from mlconfig.profiles.distances import Comparison, compare
+from mlconfig.profiles.profile import ColumnCounts
+from mlconfig.vocabulary import FrozenDict
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One column of reference and window, and how far they lie apart."""
+
+    name: str
+    reference: ColumnCounts
+    current: ColumnCounts
+    comparison: Comparison
+
+
+def compared_columns(evidence: Evidence, bins: int, *, numeric_only: bool = False) -> list[Compared]:
+    """Each column that can be compared. Timestamps are passed over: they always move on."""
+    layout, before, now = evidence.reference.layout, evidence.reference.columns, evidence.current.columns
+    wanted = {"numeric"} if numeric_only else {"numeric", "categorical", "boolean"}
+    return [
+        Compared(name, before[name], now[name], compare(before[name], now[name], bins=bins))
+        for name in evidence.columns
+        if layout.column(name).kind in wanted and before[name].rows and now[name].rows
+    ]
+
+
+def column_details(evidence: Evidence, column: Compared, decides: str) -> FrozenDict[float]:
+    """PSI, the distance that decides, those that are to be told, and what tells a broken pipeline from drift."""
+    told = {"psi", decides, *evidence.report}
+    distances = {name: value for name, value in _distances(column.comparison).items() if name.split("_")[0] in told}
+    return FrozenDict(
+        {**distances, "bins": float(column.comparison.bins), **share_details(column.reference, column.current)}
+    )
+
+
+def _distances(comparison: Comparison) -> dict[str, float]:
+    given = {
+        "psi": comparison.psi,
+        "kl": comparison.kl,
+        "js": comparison.js,
+        "ks": comparison.ks.statistic if comparison.ks else None,
+        "ks_p_value": comparison.ks.p_value if comparison.ks else None,
+        "chi2": comparison.chi2.statistic,
+        "chi2_p_value": comparison.chi2.p_value,
+        "wasserstein": comparison.wasserstein,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def share_details(reference: ColumnCounts, current: ColumnCounts) -> dict[str, float]:
+    """Shares of nulls, and of the window's most frequent value (its histogram bucket, its level), of all rows on either side.
+
+    Levels that the reference never had are one value here, and so are those that are not kept. A column that is fed nulls,
+    zeros or one constant has nearly all of the window in one of them, where the reference had not.
+    """
+    now, before = current.vector(), reference.vector()
+    top = int(now.argmax())
+    return {
+        "null_fraction": current.nulls / current.rows,
+        "reference_null_fraction": reference.nulls / reference.rows,
+        "top_share": int(now[top]) / current.rows,
+        "reference_top_share": int(before[top]) / reference.rows,
+    }
