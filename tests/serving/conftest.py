@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import onnx
@@ -144,3 +146,12 @@ def make_service(tmp_path, make_version, make_route_table):
     yield make
     for service in made:
         service.close()
+
+
+@pytest.fixture
+def promtool() -> str:
+    """Prometheus' own checker, installed or beside Python."""
+    found = shutil.which("promtool") or shutil.which("promtool", path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip("promtool is missing (Debian: package prometheus; `make setup` fetches it)")
+    return found
