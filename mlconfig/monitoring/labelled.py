@@ -26,6 +26,8 @@ MOST_ROWS = 20_000
 """Labelled rows of a window that a metric and its interval are computed from; of more, an even sample."""
 _DELAY_SCALE = 600.0
 """Seconds that one unit of the delays' histogram is: from 0.15 s to 28 days, to 1/64."""
+_SHORTEST_DELAY = _DELAY_SCALE / 4096
+"""What is shorter falls into the histogram's bucket of nothing."""
 _READ = ("prediction_id", "arrived", "event_time", "version", "prediction", "inputs")
 _SCORED = (*_READ, "score", "probabilities")
 
@@ -62,7 +64,8 @@ class LabelTally:
             return min(settings.maturity.total_seconds(), longest)
         if not self.delays.sum():
             return longest
-        return min(max(0.0, _DELAY_SCALE * float(quantiles(self.delays, AUTO_MATURITY)[0])), longest)
+        seen = _DELAY_SCALE * float(quantiles(self.delays, AUTO_MATURITY)[0])
+        return min(seen if seen > _SHORTEST_DELAY else 0.0, longest)
 
 
 def tally_labels(watch: Watch, log: Log, index: LabelIndex, since: float | None, until: float | None) -> LabelTally:

@@ -12,6 +12,7 @@ import pytest
 from mlconfig.engine.champion import champion_of
 from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.retrain import carry_rollout, record_request
+from mlconfig.engine.telling import deliver
 from mlconfig.engine.tenure import tenure
 from mlconfig.errors import DataError
 from mlconfig.lifecycle.states import State
@@ -35,7 +36,14 @@ monitoring:
   min_rows: 40
   reference: {min_rows: 500}
   persistence: {suspect: [1, 2], alert: [1, 2], lasting: [2, 2]}
-  signals: {performance: {params: {min_rows: 40}}}
+  signals:
+    performance: {params: {min_rows: 40}}
+    multivariate_drift: none
+    domain: none
+    prediction_drift: none
+    confidence: none
+    estimated_performance: none
+    service: none
 retraining:
   when: {lasting_drift: {}, performance: {}}
   cooldown: 5h
@@ -56,8 +64,12 @@ def go_live(shop, *overrides):
 
 
 def turn(shop, plan, now, *, act=True):
+    """A turn, and then what it put into the outbox is sent."""
+    workspace = shop.workspace(plan)
     with shop.store() as store:
-        return run_cycle(shop.workspace(plan), plan, store, now, act=act)
+        report = run_cycle(workspace, plan, store, now, act=act)
+        deliver(workspace, plan, store, now)
+    return report
 
 
 def carry(shop, plan):
@@ -133,9 +145,9 @@ def test_from_drift_to_a_new_version_and_quiet_again(shop, make_traffic, monkeyp
     assert turn(shop, plan, NOON + 2 * HOUR + 1).alerts == ()
     assert len(said_in_the_log(shop)) == len(told), "what was said is not said again"
     with listening(port) as hook:
-        turn(shop, plan, NOON + 2 * HOUR + 2)
+        turn(shop, plan, NOON + 2 * HOUR + 60)
         assert sorted((alert["signal"], alert["state"]) for alert in hook.got) == sorted(told), "the lost ones come now"
-        turn(shop, plan, NOON + 2 * HOUR + 3)
+        turn(shop, plan, NOON + 2 * HOUR + 61)
         assert len(hook.got) == len(told)
 
     traffic.send("moved", 80, NOON + 2 * HOUR)
