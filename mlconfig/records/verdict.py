@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from mlconfig.vocabulary import Frozen, FrozenDict, Tuple, Window
@@ -13,6 +15,16 @@ State = Literal["ok", "suspect", "alert", "lasting", "unknown"]
 Cause = Literal["pipeline_break", "spike", "season", "lasting_drift"]
 """What probably lies behind an episode: something broke on the way of the rows, it passes, it comes and goes with the clock, or
 the world has changed."""
+
+CAUSES: Mapping[Cause, str] = MappingProxyType(
+    {
+        "pipeline_break": "something broke on the way of the rows",
+        "spike": "a spike, which passes",
+        "season": "the season: it comes and goes with the clock",
+        "lasting_drift": "the world has changed, and stays so",
+    }
+)
+"""The probable causes as people read them, after "probably"."""
 
 
 class Finding(Frozen):

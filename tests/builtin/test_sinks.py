@@ -4,8 +4,6 @@ import hashlib
 import hmac
 import json
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -18,28 +16,6 @@ from mlconfig.records.verdict import Alert
 ALERT = Alert(
     recipe="churn", endpoint="churn", version="3", signal="input_drift", state="alert", what="`x` moved", at=1.0
 )
-
-
-@pytest.fixture
-def server():
-    """Answers with the next of ``answers`` (the last one for ever) and keeps what it was sent."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.got.append((dict(self.headers), body))
-            self.send_response(self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as found:
-        found.got, found.answers = [], [204]
-        threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-        yield found
-        found.shutdown()
 
 
 def webhook(server, **more):
@@ -67,12 +43,13 @@ def test_the_log_sink_raises_when_it_cannot_write(tmp_path):
 
 def test_a_post_is_signed_over_its_very_bytes(server):
     webhook(server, secret="s3cret").send(ALERT)
-    ((headers, body),) = server.got
+    ((path, headers, body),) = server.got
+    assert path == "/hook/private"
     assert Alert.model_validate_json(body) == ALERT
     assert headers[SIGNATURE] == "sha256=" + hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
     webhook(server).send(ALERT)
-    assert SIGNATURE not in server.got[1][0]
-    assert server.got[1][0][DELIVERY] == headers[DELIVERY]
+    assert SIGNATURE not in server.got[1][1]
+    assert server.got[1][1][DELIVERY] == headers[DELIVERY]
 
 
 def test_it_is_tried_again_while_it_may_pass(server):
@@ -95,6 +72,14 @@ def test_an_absent_server_is_an_error(server):
     server.server_close()
     with pytest.raises(PluginError, match="could not be reached"):
         webhook(server, tries=1).send(ALERT)
+
+
+@pytest.mark.parametrize("url", ["http://[::bad/private", "http://127.0.0.1:bad/private", "http:///private"])
+def test_a_secret_that_holds_no_address_is_told_without_it(url):
+    with pytest.raises(PluginError) as caught:
+        Webhook(Webhook.Params(url=url, tries=1)).send(ALERT)
+    assert "sink `webhook`" in str(caught.value)
+    assert "private" not in str(caught.value)
 
 
 def test_an_address_may_be_a_secret_until_it_is_used():

@@ -38,6 +38,10 @@ SETTINGS = {
     ("trigger", "schedule"): [{"cron": "0 3 * * 1"}],
     ("sink", "log"): [{"path": "alerts/log.jsonl"}],
     ("sink", "webhook"): [{"url": "http://127.0.0.1:9/hook", "secret": "s"}],
+    ("sink", "slack"): [{"url": "http://127.0.0.1:9/hook"}],
+    ("sink", "pagerduty"): [{"routing_key": "k", "url": "http://127.0.0.1:9/enqueue"}],
+    ("sink", "alertmanager"): [{"url": "http://127.0.0.1:9"}],
+    ("sink", "email"): [{"host": "127.0.0.1", "sender": "a@example.org", "recipients": ["b@example.org"]}],
 }
 
 
