@@ -1,5 +1,6 @@
 """Distances from counts: equal to those from rows, not blinded by outliers or nulls, and relevant at every size."""
 
+import gc
 import itertools
 import math
 
@@ -14,6 +15,7 @@ from scipy.spatial import distance
 
 from mlconfig.errors import DataError
 from mlconfig.profiles.distances import (
+    _references,
     _sankaran,
     chi2,
     coarse_bins,
@@ -26,6 +28,7 @@ from mlconfig.profiles.distances import (
     relevance_threshold,
     wasserstein,
 )
+from mlconfig.profiles.histogram import positions
 from mlconfig.profiles.profile import fit_layout, profile_of
 
 ALPHA = 1 / (24 * 30 * 20)
@@ -301,3 +304,46 @@ def test_a_number_is_not_compared_with_a_level():
     level, _ = pair(pa.array(["a"]), pa.array(["a"]), "categorical")
     with pytest.raises(DataError, match="counts of two layouts cannot be compared"):
         compare(number, level)
+
+
+@settings(deadline=None)
+@given(
+    hnp.arrays(np.float64, st.integers(1, 80), elements=st.floats(-50, 50)),
+    hnp.arrays(np.float64, st.integers(1, 80), elements=st.sampled_from([0.0, 1.0, 3.0, -7.0, np.nan, np.inf])),
+    st.booleans(),
+)
+def test_a_comparison_is_what_each_measure_says(reference, window, with_nulls):
+    """Whether what is kept of the reference is used for the first time or the second."""
+    sides = pair(reference, window)
+    if not with_nulls and not np.isfinite(window[~np.isnan(window)]).size:
+        return
+    fine = [side.vector() for side in sides]
+    nulls = [np.array([side.nulls] if with_nulls else [], np.int64) for side in sides]
+    starts = coarse_bins(fine[0])
+    coarse = [np.r_[null, coarsen(counts, starts)] for null, counts in zip(nulls, fine, strict=True)]
+    used = (coarse[0] + coarse[1]) > 0
+    coarse = [counts[used] for counts in coarse]
+    for _ in range(2):
+        found = compare(*sides, with_nulls=with_nulls)
+        assert found.psi == pytest.approx(psi(*coarse), abs=1e-12)
+        assert found.kl == pytest.approx(kl(*coarse), abs=1e-12)
+        assert found.js == pytest.approx(js(*coarse), abs=1e-7)
+        assert found.chi2.statistic == pytest.approx(chi2(*coarse).statistic)
+        exact = ks(*(np.r_[null, counts] for null, counts in zip(nulls, fine, strict=True)))
+        assert found.ks.statistic == pytest.approx(exact.statistic, abs=1e-12)
+        assert found.ks.p_value == pytest.approx(exact.p_value)
+        assert (found.bins, found.current_rows) == (used.sum(), coarse[1].sum())
+        if fine[1].sum():
+            assert found.wasserstein == pytest.approx(wasserstein(*fine, positions()))
+        else:
+            assert found.wasserstein is None
+
+
+def test_what_is_kept_of_a_reference_goes_with_it():
+    before = len(_references)
+    sides = pair(np.arange(50.0), np.arange(50.0))
+    compare(*sides)
+    assert len(_references) == before + 1
+    del sides
+    gc.collect()
+    assert len(_references) == before
