@@ -59,6 +59,18 @@ _IDLE: tuple[tuple[str, tuple[str, ...], Condition, str], ...] = (
         "nothing is watched, so nothing can be told",
     ),
     (
+        "alerts.repeat",
+        ("alerts", "monitoring"),
+        lambda at: not at["alerts"].sinks,
+        "alerts.sinks is empty, so nobody is told",
+    ),
+    (
+        "evaluation.fairness.min_ratio evaluation.fairness.max_gap evaluation.fairness.min_rows",
+        ("evaluation",),
+        lambda at: not at["evaluation"].fairness.groups,
+        "evaluation.fairness.groups is empty, so nothing is compared",
+    ),
+    (
         "engine.cpus engine.memory_limit",
         ("engine",),
         lambda at: at["engine"].address is not None or at["engine"].executor == "local",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlconfig.errors import Problem
 from mlconfig.recipe.places import Places, split_path
-from mlconfig.sections import Data, Engine, Features, Monitoring, Retraining, Serving, Tuning
+from mlconfig.sections import Data, Engine, Evaluation, Features, Monitoring, Period, Retraining, Serving, Tuning
+from mlconfig.vocabulary import Task, format_duration
 
 Sections = Mapping[str, Any]
 Found = Iterator[tuple[str, str, str]]
@@ -25,6 +26,8 @@ class Rule:
 
 
 _RULES: list[Rule] = []
+_SEASONS = {"hour": timedelta(days=1), "weekday": timedelta(days=7)}
+_PARTS = {"hour": "hour of the day", "weekday": "hour of the week"}
 
 
 def _rule(*needs: str) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
@@ -62,18 +65,29 @@ def time_needs_a_clock(data: Data) -> Found:
 @_rule("data")
 def a_period_has_a_length(data: Data) -> Found:
     """The period begins before it ends."""
-    if data.period.since is None or data.period.until is None:
+    yield from _some_length("data.period", data.period)
+
+
+@_rule("monitoring")
+def a_production_reference_has_a_length(monitoring: Monitoring | None) -> Found:
+    """The period of the reference begins before it ends."""
+    if monitoring is not None and monitoring.reference.period is not None:
+        yield from _some_length("monitoring.reference.period", monitoring.reference.period)
+
+
+def _some_length(path: str, period: Period) -> Found:
+    if period.since is None or period.until is None:
         return
     try:
-        since, until = (datetime.fromisoformat(moment) for moment in (data.period.since, data.period.until))
+        since, until = (datetime.fromisoformat(moment) for moment in (period.since, period.until))
         backwards = (
             since.replace(tzinfo=None) >= until.replace(tzinfo=None) if since.tzinfo != until.tzinfo else since >= until
         )
     except ValueError as error:
-        yield "data.period", f"no such date or time: {error}", ""
+        yield path, f"no such date or time: {error}", ""
         return
     if backwards:
-        yield "data.period", f"holds nothing: {data.period.since} is not before {data.period.until}", ""
+        yield path, f"holds nothing: {period.since} is not before {period.until}", ""
 
 
 @_rule("data")
@@ -138,6 +152,40 @@ def monitoring_joins_what_there_is(data: Data, monitoring: Monitoring | None) ->
         yield "monitoring.time", "windows by event time need data.event_time", "say which column holds the time"
     if monitoring.labels.join == "data.key" and data.key is None:
         yield "monitoring.labels.join", "labels joined by key need data.key", "say which column names the entity"
+
+
+@_rule("data", "monitoring")
+def a_season_needs_a_clock(data: Data, monitoring: Monitoring | None) -> Found:
+    """A reference out of training rows has hours and weekdays only where the rows have a time."""
+    if monitoring is None or data.event_time is not None or monitoring.reference.use == "production":
+        return
+    season = monitoring.reference.season
+    if season in ("hour", "weekday"):
+        what = f"the {season} of a reference row is not known without data.event_time"
+        yield "monitoring.reference.season", what, "say which column holds the time, or leave `auto`"
+
+
+@_rule("monitoring")
+def a_season_is_longer_than_a_window(monitoring: Monitoring | None) -> Found:
+    """A window that holds every hour of the day, or of the week, is compared with the whole reference anyway."""
+    if monitoring is None or monitoring.reference.season not in _SEASONS:
+        return
+    season, length = monitoring.reference.season, monitoring.every
+    if length >= _SEASONS[season]:
+        what = f"has no effect: a window of {format_duration(length)} holds each {_PARTS[season]}"
+        yield "monitoring.reference.season", what, "shorten monitoring.every, or leave `auto`"
+
+
+@_rule("task", "data", "evaluation")
+def groups_are_of_classes(task: Task, data: Data, evaluation: Evaluation) -> Found:
+    """Selection and true positive rates are of classes, and a group is something else than the class."""
+    groups, path = evaluation.fairness.groups, "evaluation.fairness.groups"
+    if groups and task == "regression":
+        yield path, "groups are compared by the classes they are given, and a regression gives none", "remove it"
+    if data.target in groups:
+        yield path, f"`{data.target}` is the target and no group", "remove it"
+    for name in dict.fromkeys(name for name in groups if groups.count(name) > 1):
+        yield path, f"`{name}` is named twice", "name it once"
 
 
 @_rule("retraining", "serving", "engine")

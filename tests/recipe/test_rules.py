@@ -32,6 +32,67 @@ BROKEN = [
     (["monitoring.time=event"], "windows by event time need data.event_time", ["data.event_time=ts"]),
     (["monitoring.labels.join=data.key"], "labels joined by key need data.key", ["data.key=id"]),
     (
+        ["monitoring.reference.season=hour"],
+        "monitoring.reference.season: the hour of a reference row is not known without data.event_time",
+        ["data.event_time=ts"],
+    ),
+    (
+        ["monitoring.reference.season=weekday"],
+        (
+            "the weekday of a reference row is not known without data.event_time "
+            "(say which column holds the time, or leave `auto`)"
+        ),
+        [
+            "monitoring.reference.use=production",
+            "monitoring.reference.period.since='2026-01-01'",
+            "monitoring.reference.period.until='2026-03-01'",
+        ],
+    ),
+    (
+        ["data.event_time=ts", "monitoring.reference.season=hour", "monitoring.every=24h"],
+        "has no effect: a window of 1d holds each hour of the day (shorten monitoring.every, or leave `auto`)",
+        ["monitoring.reference.season=weekday"],
+    ),
+    (
+        [
+            "monitoring.reference.use=production",
+            "monitoring.reference.period.since='2026-02-01'",
+            "monitoring.reference.period.until='2026-01-01'",
+        ],
+        "monitoring.reference.period: holds nothing: 2026-02-01 is not before 2026-01-01",
+        ["monitoring.reference.period.until='2026-03-01'"],
+    ),
+    (
+        ["evaluation.fairness.groups=[sex]", "task=regression"],
+        "evaluation.fairness.groups: groups are compared by the classes they are given, and a regression gives none",
+        ["task=binary"],
+    ),
+    (
+        ["evaluation.fairness.groups=[sex,churned]"],
+        "evaluation.fairness.groups: `churned` is the target and no group",
+        ["evaluation.fairness.groups=[sex]"],
+    ),
+    (
+        ["evaluation.fairness.groups=[sex,age,sex]"],
+        "evaluation.fairness.groups: `sex` is named twice (name it once)",
+        ["evaluation.fairness.groups=[sex,age]"],
+    ),
+    (
+        ["evaluation.fairness.min_ratio=0.9"],
+        "evaluation.fairness.min_ratio: has no effect: evaluation.fairness.groups is empty",
+        ["evaluation.fairness.groups=[sex]"],
+    ),
+    (
+        ["evaluation.fairness.max_gap=0.2", "evaluation.fairness.min_rows=50"],
+        "evaluation.fairness.min_rows: has no effect: evaluation.fairness.groups is empty, so nothing is compared",
+        ["evaluation.fairness.groups=[sex]"],
+    ),
+    (
+        ["alerts.sinks.log=none", "alerts.repeat=2h"],
+        "alerts.repeat: has no effect: alerts.sinks is empty, so nobody is told",
+        ["alerts.sinks=[log]"],
+    ),
+    (
         ["monitoring=none", "retraining.when=[performance]"],
         "retraining.when.performance: reads monitoring's verdicts, and monitoring is `none`",
         ["retraining.when=[schedule]"],
