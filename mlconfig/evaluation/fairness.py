@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class LevelRates(Frozen):
     """One level of a group column. ``selection_rate``: by class, the share of its rows that are given it.
 
-    ``true_positive_rate``: by class, the share of its rows of that class that are given it; no class that it has no row of.
+    ``true_positive_rate``: by class, the share of its rows of that class that are given it; no class that it has too few of.
     """
 
     rows: int
@@ -82,7 +82,8 @@ def fairness_of(
         predicted: class codes [rows].
         level: of each row as text, null where it is missing [rows]; those rows are in no group.
         classes: names by code.
-        settings: ``evaluation.fairness``; only levels with ``min_rows`` rows are compared.
+        settings: ``evaluation.fairness``; only levels with ``min_rows`` rows (of the class, for a true positive rate) are
+            compared.
         confidence: of the intervals, 0 to 1.
     """
     import numpy as np
@@ -94,7 +95,7 @@ def fairness_of(
     compared = [k for k, name in enumerate(rows) if rows[name] >= settings.min_rows]
     codes = range(1 if len(classes) == 2 else 0, len(classes))
     selected, found = (
-        {classes[code]: list(_shares(part, list(rows), compared, code)) for code in codes}
+        {classes[code]: list(_shares(part, list(rows), code, settings.min_rows)) for code in codes}
         for part in ((counts[1], counts[0].sum(1, keepdims=True)), (counts[2], counts[0]))
     )
     return GroupFairness.model_validate(
@@ -119,13 +120,13 @@ def _counts(y: Vector, predicted: Vector, place: Vector, shape: tuple[int, int])
     return count(y, everyone), count(predicted, everyone), count(y, y == predicted)
 
 
-def _shares(part: tuple[Vector, Vector], names: Sequence[str], compared: Sequence[int], code: int) -> Iterator[_Share]:
-    """The share of each level that is compared and has rows to take it of."""
+def _shares(part: tuple[Vector, Vector], names: Sequence[str], code: int, min_rows: int) -> Iterator[_Share]:
+    """The share of each level that has enough rows to take it of."""
     hits, of = part
-    for k in compared:
+    for k, name in enumerate(names):
         n = int(of[k, code if of.shape[1] > 1 else 0])
-        if n:
-            yield _Share(names[k], int(hits[k, code]), n)
+        if n >= min_rows:
+            yield _Share(name, int(hits[k, code]), n)
 
 
 def _level(

@@ -67,6 +67,13 @@ def test_small_groups_and_rows_without_one_are_left_out():
     assert found.selection_ratio.value == pytest.approx(80 / 120)
 
 
+def test_true_positive_rates_are_of_enough_rows_of_the_class():
+    found = compared(f=(199, 50, 150, 30), m=(300, 280, 150, 30))
+    assert found.tpr_gap is None
+    assert (found.levels["f"].true_positive_rate, found.levels["m"].true_positive_rate) == ({}, {"yes": 280 / 300})
+    assert told("sex", found, SETTINGS) == "selection ratio by sex 0.33 is below the floor 0.80 (f to m)"
+
+
 def test_one_group_is_no_comparison():
     found = compared(f=(100, 50, 150, 30), m=(10, 0, 10, 0))
     assert (found.selection_ratio, found.tpr_gap) == (None, None)
@@ -117,7 +124,7 @@ def test_of_several_classes_the_least_even_is_told():
             True,
         ),
         (
-            {"f": (100, 60, 100, 10), "m": (100, 72, 100, 20)},
+            {"f": (200, 120, 200, 20), "m": (200, 144, 200, 40)},
             (
                 "selection ratio by sex 0.76 is below the floor 0.80 (f to m), which chance could do, "
                 "true positive rates by sex differ by 0.12, more than 0.10 (f to m), which chance could do"

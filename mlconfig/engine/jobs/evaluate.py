@@ -14,9 +14,8 @@ from mlconfig.evaluation.compare import Answers
 from mlconfig.evaluation.evaluate import evaluate
 from mlconfig.evaluation.fairness import GroupFairness, breaches, fairness_of
 from mlconfig.evaluation.fairness import told as told_of_group
+from mlconfig.monitoring.answers import levels_from
 from mlconfig.plan.steps import EvaluateStep
-from mlconfig.records.columns import WEIGHTLESS_NULL
-from mlconfig.records.packing import Packing, pack_table
 
 
 def run(job: Job) -> Output:
@@ -45,15 +44,11 @@ def run(job: Job) -> Output:
 
 def _groups(holdout: Holdout, said: Answers, step: EvaluateStep) -> dict[str, GroupFairness]:
     """Each group column of the recipe."""
-    columns = step.fairness.groups
-    if not columns:
-        return {}
-    levels = pack_table(holdout.table, Packing(categorical=columns))["cat"]
-    levels[levels == WEIGHTLESS_NULL] = None
     classes = [each if isinstance(each, str) else json.dumps(each) for each in holdout.target.classes]
     return {
-        column: fairness_of(holdout.y, said.predicted, levels[:, place], classes, step.fairness, step.interval.level)
-        for place, column in enumerate(columns)
+        column: fairness_of(holdout.y, said.predicted, levels, classes, step.fairness, step.interval.level)
+        for column in step.fairness.groups
+        for levels in [levels_from(holdout.table.column(column))]
     }
 
 
