@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from mlconfig.builtin.two_samples import ColumnPair, column_pairs, level_codes, matrices, p_value_finding
+from mlconfig.builtin.two_samples import ColumnPair, at_most, column_pairs, level_codes, matrices, p_value_finding
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
 from mlconfig.errors import PluginError
 from mlconfig.records.verdict import Finding
@@ -69,12 +69,12 @@ class _Alibi(Detector):
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """What more nulls, or other values, give rise to. Raises ``PluginError`` without the package, or reference rows."""
         self._refuse_absence(evidence)
-        columns = column_pairs(evidence, self.kinds, self.params.max_rows)
+        columns = column_pairs(evidence, self.kinds)
         alpha = self.params.p_val or evidence.alpha
         nulls = [found for column in columns if (found := column.more_nulls(self._alpha_of_nulls(alpha, len(columns))))]
         _activate()
         with _ONE_AT_A_TIME, _seeded(evidence.random_state, "torch" in self.requires):
-            return self._judge(columns, nulls, alpha * (1.0 - OF_NULLS))
+            return self._judge(columns, nulls, alpha * (1.0 - OF_NULLS), evidence.random_state)
 
     def _refuse_absence(self, evidence: Evidence) -> None:
         where = f"detector `alibi.{self.test}`"
@@ -94,7 +94,7 @@ class _Alibi(Detector):
         return getattr(alibi_detect.cd, self.drift)(*arguments, **options)
 
     @abstractmethod
-    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float) -> tuple[Finding, ...]:
+    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float, seed: int) -> tuple[Finding, ...]:
         """Findings, given those about nulls."""
 
 
@@ -111,10 +111,10 @@ class _Columnwise(_Alibi):
     params: _Columnwise.Params
     tags: ClassVar[DetectorTags] = DetectorTags(reads=frozenset({"rows"}), large_reference=False, notice=NOTICE)
 
-    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float) -> tuple[Finding, ...]:
+    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float, seed: int) -> tuple[Finding, ...]:
         told = {finding.column for finding in nulls}
         tested = [c for c in columns if c.name not in told and c.values >= self.params.min_values]
-        scores = [self._score(column) for column in tested]
+        scores = [self._score(column, seed) for column in tested]
         threshold = self._threshold([p for p, _ in scores], alpha)
         found = [
             p_value_finding(column.name, self.test, p, threshold, {"statistic": statistic, **column.shares})
@@ -122,10 +122,11 @@ class _Columnwise(_Alibi):
         ]
         return (*nulls, *found)
 
-    def _score(self, column: ColumnPair) -> tuple[float, float]:
+    def _score(self, column: ColumnPair, seed: int) -> tuple[float, float]:
         """The p-value and the statistic of one column."""
-        reference, current = self._encoded(column)
-        p, statistic = self._make(reference.reshape(-1, 1), **self._options(column)).score(current.reshape(-1, 1))
+        sides = (at_most(side.there, self.params.max_rows, seed) for side in (column.reference, column.current))
+        reference, current = (side.reshape(-1, 1) for side in self._encoded(column.kind, *sides))
+        p, statistic = self._make(reference, **self._options(column)).score(current)
         return float(p[0]), float(statistic[0])
 
     def _threshold(self, p_values: list[float], alpha: float) -> float:
@@ -138,10 +139,8 @@ class _Columnwise(_Alibi):
         any_drift, threshold = fdr(np.asarray(p_values), alpha * len(p_values))
         return float(threshold) if any_drift else alpha
 
-    def _encoded(self, column: ColumnPair) -> tuple[Array, Array]:
-        if column.kind == "numeric":
-            return column.reference.there, column.current.there
-        return level_codes(column.reference.there, column.current.there)
+    def _encoded(self, kind: Kind, reference: Array, current: Array) -> tuple[Array, Array]:
+        return (reference, current) if kind == "numeric" else level_codes(reference, current)
 
     def _options(self, column: ColumnPair) -> dict[str, Any]:  # noqa: ARG002 — for those who have some
         """What else its test of one column is told."""
@@ -197,8 +196,8 @@ class AlibiFet(_Columnwise):
     drift: ClassVar[str] = "FETDrift"
     kinds: ClassVar[frozenset[Kind]] = frozenset({"boolean"})
 
-    def _encoded(self, column: ColumnPair) -> tuple[Array, Array]:
-        return column.reference.there.astype(int), column.current.there.astype(int)
+    def _encoded(self, kind: Kind, reference: Array, current: Array) -> tuple[Array, Array]:  # noqa: ARG002 — one kind
+        return reference.astype(int), current.astype(int)
 
     def _options(self, column: ColumnPair) -> dict[str, Any]:  # noqa: ARG002 — the same for each
         return {"alternative": self.params.alternative}
@@ -229,13 +228,15 @@ class _Multivariate(_Alibi):
         reads=frozenset({"rows"}), columnwise=False, large_reference=False, notice=NOTICE
     )
 
-    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float) -> tuple[Finding, ...]:
+    def _judge(self, columns: list[ColumnPair], nulls: list[Finding], alpha: float, seed: int) -> tuple[Finding, ...]:
         if nulls:
             return tuple(nulls)
         used = [c for c in columns if c.reference.null_fraction <= self.params.max_null_fraction]
         if not used:
             return ()
-        rows = _Rows(*matrices(used), alpha)
+        reference, current, names = matrices(used)
+        most = self.params.max_rows
+        rows = _Rows(at_most(reference, most, seed), at_most(current, most, seed), names, alpha)
         if min(len(rows.reference), len(rows.current)) < self.params.min_values:
             return ()
         p, details = self._test(rows)
@@ -253,7 +254,7 @@ class AlibiClassifier(_Multivariate):
         """Which classifier, and how much it learns from."""
 
         model: Literal["hist_gradient_boosting", "logistic_regression"] = Field(
-            "hist_gradient_boosting", description="scikit-learn's; the logistic one is quicker and sees moved means."
+            "hist_gradient_boosting", description="scikit-learn's; trees also see how columns hang together."
         )
         train_fraction: float = Field(0.75, gt=0.0, lt=1.0, description="Rows to learn from; the others are judged.")
 
@@ -344,6 +345,7 @@ class AlibiSpotTheDiff(_OnTorch):
     class Params(_Multivariate.Params):
         """How it learns."""
 
+        max_rows: int = Field(2000, ge=50, le=5000, description="Rows compared, of the window and the reference.")
         epochs: int = Field(10, ge=1, le=1000, description="Passes over the rows it learns from.")
         learning_rate: float = Field(0.01, gt=0.0, description="Of the optimiser, Adam.")
         l1_reg: float = Field(0.01, ge=0.0, description="How strongly the difference is held to few columns.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,28 +66,33 @@ class ColumnPair:
     def more_nulls(self, alpha: float) -> Finding | None:
         """A finding where the window has more nulls than chance explains.
 
-        One-sided and exact: of all rows together the window holds some, and of all nulls a hypergeometric number (Fisher 1934).
-        The threshold is the largest share that has a probability of at least alpha.
+        One-sided and exact: of the nulls among all rows together, the window has a hypergeometric number (Fisher 1934). The
+        threshold is the largest share for which that probability is over alpha.
         """
-        from scipy.stats import hypergeom
-
         rows, before = len(self.current.missing), len(self.reference.missing)
-        if self.current.nulls == 0 or before == 0:
+        count = self.current.nulls
+        if count == 0 or before == 0 or (p_value := self._p_of_nulls(count)) > alpha:
             return None
-        drawn = hypergeom(rows + before, self.current.nulls + self.reference.nulls, rows)
-        share, usual, allowed = self.current.null_fraction, self.reference.null_fraction, float(drawn.isf(alpha)) / rows
-        if share <= allowed:
-            return None
+        share, usual = self.current.null_fraction, self.reference.null_fraction
+        enough = bisect_left(range(1, count), True, key=lambda fewer: self._p_of_nulls(fewer) <= alpha)
+        allowed = enough / rows
         return Finding(
             column=self.name,
             statistic="null_fraction",
             drift_score=share,
             threshold=allowed,
             is_drift=True,
-            p_value=float(drawn.sf(self.current.nulls - 1)),
+            p_value=p_value,
             details=self.shares,
             message=f"`{self.name}` has {share:.1%} nulls, the reference {usual:.1%}; chance explains up to {allowed:.1%}",
         )
+
+    def _p_of_nulls(self, count: int) -> float:
+        """How probable so many nulls in the window, or more, are if nulls fall on its rows as on the reference's."""
+        from scipy.stats import hypergeom
+
+        rows, before = len(self.current.missing), len(self.reference.missing)
+        return float(hypergeom.sf(count - 1, rows + before, count + self.reference.nulls, rows))
 
     @property
     def shares(self) -> FrozenDict[float]:
@@ -98,13 +104,11 @@ class ColumnPair:
         })  # fmt: skip
 
 
-def column_pairs(evidence: Evidence, kinds: frozenset[Kind], max_rows: int) -> list[ColumnPair]:
-    """The columns of some kinds that were asked for, in at most so many rows of each side; none without rows on both."""
-    if not evidence.rows or not evidence.reference_rows:
+def column_pairs(evidence: Evidence, kinds: frozenset[Kind]) -> list[ColumnPair]:
+    """The columns of some kinds that were asked for; none without rows on both sides."""
+    reference, current, layout = evidence.reference_rows, evidence.rows, evidence.reference.layout
+    if not current or not reference:
         return []
-    reference = _some_of(evidence.reference_rows, max_rows, evidence.random_state)
-    current = _some_of(evidence.rows, max_rows, evidence.random_state + 1)
-    layout = evidence.reference.layout
     asked = [(name, layout.column(name).kind) for name in evidence.columns]
     return [
         ColumnPair(name, kind, *_alike(_sample(reference, name, kind), _sample(current, name, kind)))
@@ -113,12 +117,13 @@ def column_pairs(evidence: Evidence, kinds: frozenset[Kind], max_rows: int) -> l
     ]
 
 
-def _some_of(table: pa.Table, most: int, seed: int) -> pa.Table:
+def at_most(rows: Array, most: int, seed: int) -> Array:
+    """An even sample of so many rows, in their order."""
     import numpy as np
 
-    if table.num_rows <= most:
-        return table
-    return table.take(np.sort(np.random.default_rng(seed).choice(table.num_rows, most, replace=False)))
+    if len(rows) <= most:
+        return rows
+    return rows[np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))]
 
 
 def _sample(table: pa.Table, name: str, kind: Kind) -> Sample:
