@@ -49,3 +49,25 @@ class Psi(Detector):
             details=column_details(evidence, column, "psi"),
             message=f"`{column.name}` moved: PSI {found.psi:.3f} over {threshold:.3f}" if drifts else "",
         )
+
+    def explain(self, evidence: Evidence) -> tuple[str, ...]:
+        """The relevance rule with the figures of each column."""
+        return tuple(
+            sentence
+            for column in compared_columns(evidence, self.params.bins)
+            for sentence in self._rule(evidence, column)
+        )
+
+    def _rule(self, evidence: Evidence, column: Compared) -> tuple[str, ...]:
+        found, tolerance = column.comparison, self.params.tolerance
+        n, m = found.reference_rows, found.current_rows
+        effective, freedom = n * m / (n + m), max(found.bins, 2) - 1
+        threshold = relevance_threshold(n, m, found.bins, tolerance, evidence.alpha)
+        shift = effective * tolerance
+        quantile = f"the 1 − alpha quantile of chi² with {freedom} degrees of freedom, non-central by {shift:.1f}"
+        return (
+            f"PSI over {found.bins} bins, Σ (window − reference) · ln(window / reference) of their shares, = {found.psi:.4f}",
+            f"n_e = N·n / (N + n) = {n}·{m} / {n + m} = {effective:.1f} effective rows",
+            f"a true PSI of {tolerance:g} does not matter (params.tolerance)",
+            f"threshold = {quantile} / n_e = {threshold:.4f}",
+        )

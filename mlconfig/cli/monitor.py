@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mlconfig.engine.cycle import CycleReport
+    from mlconfig.engine.workspace import Workspace
+    from mlconfig.plan.plan import Plan
     from mlconfig.records.verdict import Verdict
 
 STYLE = {"ok": "green", "suspect": "yellow", "alert": "red", "lasting": "bold red", "unknown": "dim"}
@@ -22,17 +24,34 @@ STYLE = {"ok": "green", "suspect": "yellow", "alert": "red", "lasting": "bold re
 
 @click.command("monitor")
 @recipe_arguments
+@click.option(
+    "--window",
+    metavar="STRETCH",
+    help="Judge this stretch alone (24h: until now; 2026-01-31..2026-02-01) and keep nothing: for cron and Airflow.",
+)
+@click.option(
+    "--explain", metavar="COLUMN", help="Counts, statistic and threshold of a column, and how they came about."
+)
 @output_option
-def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
+def command(recipe: Path, overrides: tuple[str, ...], window: str | None, explain: str | None, output: str) -> int:
     """Judge all complete windows of the live version now, and show each signal's newest verdict.
 
-    Exits with 1 when a signal is at `alert` or `lasting`. The controller does the same by itself while the endpoint is up, and
-    asks the retraining policy after it.
+    Exits with 1 when a signal is at `alert` or `lasting`; with --window, when one votes for it. The controller does the same
+    by itself while the endpoint is up, and asks the retraining policy after it.
     """
     from mlconfig.cli.places import workspace_of
-    from mlconfig.engine.watching import watch_now
 
     plan, workspace = workspace_of(recipe, overrides)
+    if explain is not None:
+        return _explain(workspace, plan, explain, window, output)
+    if window is not None:
+        return _judge(workspace, plan, window, output)
+    return _watch(workspace, plan, output)
+
+
+def _watch(workspace: Workspace, plan: Plan, output: str) -> int:
+    from mlconfig.engine.watching import watch_now
+
     report, latest = watch_now(workspace, plan)
     if output == "json":
         tree = {
@@ -47,17 +66,51 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
     return int(any(verdict.state in ("alert", "lasting") for verdict in latest))
 
 
+def _judge(workspace: Workspace, plan: Plan, stretch: str, output: str) -> int:
+    from mlconfig.engine.watching import judge_window
+
+    window, verdicts = judge_window(workspace, plan, stretch)
+    if output == "json":
+        tree = {"window": window.model_dump(), "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts]}
+        click.echo(json.dumps(tree, indent=2, ensure_ascii=False))
+    else:
+        _print_verdicts(verdicts)
+    return int(any(verdict.vote for verdict in verdicts))
+
+
+def _explain(workspace: Workspace, plan: Plan, column: str, stretch: str | None, output: str) -> int:
+    from mlconfig.cli.explained import as_tree, print_explanation
+    from mlconfig.engine.watching import explain
+
+    window, explanation = explain(workspace, plan, column, stretch)
+    if output == "json":
+        click.echo(json.dumps(as_tree(window, explanation), indent=2, ensure_ascii=False))
+    else:
+        print_explanation(console(), window, explanation)
+    return 0
+
+
 def _print(report: CycleReport, latest: tuple[Verdict, ...]) -> None:
     out = console()
     if not latest:
         out.print("No window is complete yet.")
     else:
         out.print(f"{len(report.verdicts)} new or changed verdict(s); the newest of each signal:\n")
-        out.print(verdict_table(latest))
+        _print_verdicts(latest)
     for skipped in report.skipped:
         out.print(f"  {skipped}", markup=False, style="dim")
     if report.decision is not None:
         out.print(f"\nretraining: {report.decision.reason}", markup=False)
+
+
+def _print_verdicts(verdicts: tuple[Verdict, ...]) -> None:
+    """The table, and below it what probably happened and what to do, for each verdict that votes."""
+    from mlconfig.monitoring.table import advice_lines
+
+    out = console()
+    out.print(verdict_table(verdicts))
+    for line in advice_lines(verdicts):
+        out.print(line, markup=False)
 
 
 def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:

@@ -151,3 +151,7 @@ class Detector(Plugin):
     @abstractmethod
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """One finding a column (or one in all). Empty when there is nothing to judge: the verdict is then ``unknown``."""
+
+    def explain(self, evidence: Evidence) -> tuple[str, ...]:  # noqa: ARG002 — a detector that can say more overrides it
+        """How score and threshold came about, a sentence each; empty where the findings say it all."""
+        return ()

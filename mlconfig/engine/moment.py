@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from mlconfig.engine.workspace import Workspace
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep, MonitorStep
@@ -16,10 +20,10 @@ def endpoint_now(workspace: Workspace, plan: Plan, now: float) -> float:
     monitor = plan.find(MonitorStep)
     if monitor is None or monitor.monitoring.time == "arrival":
         return now
-    import pyarrow.compute as pc
-
     log = PredictionLog(workspace.predictions(plan.step(DeployStep).endpoint))
-    moments = log.predictions().column("event_time")
     latest = now + monitor.monitoring.every.total_seconds()
-    newest = pc.max(moments.filter(pc.less_equal(moments, latest))).as_py()
-    return now if newest is None else float(newest)
+    newest = -math.inf
+    for block in log.blocks(columns=("event_time", "arrived", "version")):
+        moments = np.asarray(block.column("event_time").to_numpy(), np.float64)
+        newest = max(newest, float(moments[moments <= latest].max(initial=-math.inf)))
+    return newest if math.isfinite(newest) else now

@@ -1,19 +1,55 @@
-"""A watch by hand: one turn of the cycle now, in this process, and what it found."""
+"""A watch by hand: one turn of the cycle now, one stretch of time, or one column in full; in this process."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-from mlconfig.engine.champion import champion_of
+from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.cycle import CycleReport, run_cycle
 from mlconfig.engine.live import has_state
+from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.telling import deliver
+from mlconfig.engine.watches import make_watch, pass_input
 from mlconfig.engine.workspace import Workspace
-from mlconfig.errors import EngineError, PlanError
+from mlconfig.errors import DataError, EngineError, PlanError
 from mlconfig.lifecycle.store import Store
+from mlconfig.monitoring.explain import Explanation, explain_column
+from mlconfig.monitoring.one_window import OneWindow
+from mlconfig.monitoring.windows import scale_lengths, window_at
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import MonitorStep
-from mlconfig.records.verdict import Verdict
+from mlconfig.records.prediction import moment_of
+from mlconfig.vocabulary import Window, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlconfig.records.verdict import Verdict
+
+
+class _Live(NamedTuple):
+    """The state, and the version that answers."""
+
+    store: Store
+    champion: Champion
+
+
+@contextmanager
+def _live(workspace: Workspace, plan: Plan) -> Iterator[_Live]:
+    """Raises ``PlanError`` where nothing is monitored, ``EngineError`` where no version is live."""
+    monitor = plan.find(MonitorStep)
+    if monitor is None:
+        raise PlanError(f"`{plan.name}` declares no monitoring", hint="`monitoring: none` switches it off")
+    if not has_state(workspace):
+        raise EngineError(f"no version of `{plan.name}` is live", hint="`mlconfig apply` first")
+    with Store.open(workspace.state_uri) as store:
+        champion = champion_of(workspace, store, monitor.endpoint)
+        if champion is None:
+            raise EngineError(f"no version of `{plan.name}` is live", hint="`mlconfig apply` first")
+        yield _Live(store, champion)
 
 
 def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verdict, ...]]:
@@ -26,15 +62,62 @@ def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verd
         PlanError: the recipe declares no monitoring.
         EngineError: no version is live.
     """
-    monitor = plan.find(MonitorStep)
-    if monitor is None:
-        raise PlanError(f"`{plan.name}` declares no monitoring", hint="`monitoring: none` switches it off")
-    if not has_state(workspace):
-        raise EngineError(f"no version of `{plan.name}` is live", hint="`mlconfig apply` first")
-    with Store.open(workspace.state_uri) as store:
-        champion = champion_of(workspace, store, monitor.endpoint)
-        if champion is None:
-            raise EngineError(f"no version of `{plan.name}` is live", hint="`mlconfig apply` first")
+    with _live(workspace, plan) as (store, champion):
         report = run_cycle(workspace, plan, store, time.time(), act=False)
         deliver(workspace, plan, store, time.time())
-        return report, tuple(store.verdicts.latest(monitor.endpoint, champion.route.version))
+        endpoint = plan.step(MonitorStep).endpoint
+        return report, tuple(store.verdicts.latest(endpoint, champion.route.version))
+
+
+def judge_window(workspace: Workspace, plan: Plan, stretch: str) -> tuple[Window, tuple[Verdict, ...]]:
+    """Judge one stretch of time by itself; nothing is kept and nobody is told.
+
+    Args:
+        workspace: the project.
+        plan: the applied plan.
+        stretch: as ``parse_stretch`` reads it.
+    """
+    with _live(workspace, plan) as live:
+        window = parse_stretch(stretch, endpoint_now(workspace, plan, time.time()), plan.time_zone)
+        return window, _one_window(workspace, plan, live, lambda: window).verdicts()
+
+
+def explain(workspace: Workspace, plan: Plan, column: str, stretch: str | None) -> tuple[Window, Explanation]:
+    """All about one column in a stretch of time, or in the newest complete window."""
+    with _live(workspace, plan) as live:
+        now = endpoint_now(workspace, plan, time.time())
+        choose = _newest(plan, now) if stretch is None else lambda: parse_stretch(stretch, now, plan.time_zone)
+        one = _one_window(workspace, plan, live, choose)
+        return one.window, explain_column(one.watch, one.view, column)
+
+
+def _one_window(workspace: Workspace, plan: Plan, live: _Live, choose: Callable[[], Window]) -> OneWindow:
+    now = time.time()
+    watch = make_watch(workspace, plan, live.store, live.champion, now)
+    request = pass_input(workspace, watch, live.store, now)
+    rows_at = request.rows_at() if request.rows_at is not None else None
+    return OneWindow(watch, request.log, choose(), request.service, rows_at)
+
+
+def _newest(plan: Plan, now: float) -> Callable[[], Window]:
+    """The newest window of ``monitoring.every`` that is over."""
+    length = scale_lengths(plan.step(MonitorStep).monitoring)[0]
+    return lambda: window_at(now - length, length)
+
+
+def parse_stretch(text: str, now: float, time_zone: str) -> Window:
+    """``24h``: the time until now; ``2026-01-31..2026-02-02 08:00``: from the first moment until before the second.
+
+    Raises ``DataError`` for what is neither.
+    """
+    since, dots, until = text.partition("..")
+    try:
+        if not dots:
+            return Window(start=now - parse_duration(text).total_seconds(), end=now)
+        start, end = (moment_of(moment.strip(), time_zone).timestamp() for moment in (since, until))
+    except ValueError as error:
+        hint = "write 24h, or 2026-01-31..2026-02-01"
+        raise DataError(f"`{text}` is no stretch of time: {error}", where="--window", hint=hint) from None
+    if end <= start:
+        raise DataError(f"`{text}` ends before it begins", where="--window", hint="the earlier moment comes first")
+    return Window(start=start, end=end)

@@ -84,6 +84,12 @@ def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
     )
 
 
+def evidence_for(watch: Watch, view: WindowView, name: str) -> Evidence:
+    """What a signal's detector is given of a window."""
+    compared = reference_of(watch, name, view.window, view.rows)
+    return _evidence(watch, view, name, watch.monitoring.signals[name], compared, silent=False)
+
+
 def _rows_of(watch: Watch, view: WindowView, name: str) -> int:
     """What the verdict is based on: labelled rows, requests, or predictions."""
     if watch.waits_for_labels(name):

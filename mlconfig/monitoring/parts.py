@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlconfig.monitoring.answers import answered, inputs_of, scores_of
 from mlconfig.monitoring.baseline import SAMPLE
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlconfig.contracts.detector import LabelEvidence
+    from mlconfig.monitoring.label_join import LabelIndex
+    from mlconfig.monitoring.labelled import WindowLabels
     from mlconfig.monitoring.log import Log
-    from mlconfig.monitoring.ripening import Ripening
     from mlconfig.monitoring.watch import Watch
     from mlconfig.vocabulary import Window
 
@@ -34,13 +35,24 @@ class Parts:
     sample: pa.Table | None = None
 
 
+class Labelling(Protocol):
+    """Where labels come from: ``ripening.Ripening``, or one window's own."""
+
+    @property
+    def index(self) -> LabelIndex:
+        """The newest labels."""
+
+    def of(self, window: Window) -> WindowLabels:
+        """Rows and labels of a window."""
+
+
 @dataclass(frozen=True)
 class PartsLoader:
     """Reads them from the log, for a few windows at a time."""
 
     watch: Watch
     log: Log
-    ripening: Ripening
+    labelling: Labelling
 
     def load(self, due: Mapping[Window, Sequence[str]]) -> dict[Window, Parts]:
         """What the signals that are due in each window read."""
@@ -48,9 +60,9 @@ class PartsLoader:
         by_row = [
             window for window, names in due.items() if any("rows" in self.watch.tags(name).reads for name in names)
         ]
-        totals = {window: self.ripening.of(window) for window in by_label}
+        totals = {window: self.labelling.of(window) for window in by_label}
         counted = [window for window in by_label if totals[window].labelled]
-        labels = label_evidence(self.watch, self.log, self.ripening.index, counted, totals) if counted else {}
+        labels = label_evidence(self.watch, self.log, self.labelling.index, counted, totals) if counted else {}
         samples = self._samples(by_row)
         return {
             window: Parts(labels.get(window), totals[window].labelled if window in totals else 0, samples.get(window))

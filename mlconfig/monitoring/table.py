@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from mlconfig.records.verdict import Verdict
+from mlconfig.records.verdict import CAUSES, Verdict
 from mlconfig.vocabulary import format_duration
 
 COLUMNS = ("window", "scale", "signal", "rows", "vote", "state", "since", "what")
@@ -43,6 +43,16 @@ def what_was_found(verdict: Verdict) -> str:
     if nearest.column is None:
         return nearest.message
     return f"`{nearest.column}` {nearest.statistic} {nearest.drift_score:.3f} of {nearest.threshold:.3f}"
+
+
+def advice_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """For each signal that votes, once: the probable cause and what to do."""
+    lines = {}
+    for verdict in verdicts:
+        if verdict.vote and verdict.advice:
+            cause = f"probably {CAUSES[verdict.cause]}; " if verdict.cause is not None else ""
+            lines[verdict.signal] = f"{verdict.signal}: {cause}{verdict.advice}"
+    return list(lines.values())
 
 
 def as_json(verdicts: Sequence[Verdict]) -> str:
