@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SEASON_DAYS: dict[Level, float] = {"hour": 14.0, "weekday": 56.0}
 """How long a reference must be before `season: auto` trusts it with hours of the day, or of the week."""
+SEASON_ROWS = 2000
+"""Rows of certain hours that `season: auto` wants, or as many as the window has: with fewer, small shifts would be missed."""
 TIMES_THE_WINDOW = 10
 """A reference that is small must at least be so many times a window's rows."""
 PARTS_OF_THE_WINDOW = 10
@@ -64,7 +66,7 @@ def _seasonal(wanted: str, season: Season, window: Window, rows: int, words: str
         if wanted == "auto" and season.days < SEASON_DAYS[level]:
             continue
         profile = season.at(window, level)
-        if profile is not None and profile.rows * PARTS_OF_THE_WINDOW >= rows:
+        if profile is not None and profile.rows >= (min(rows, SEASON_ROWS) if wanted == "auto" else 1):
             return Compared(profile, f"{words} {_WORDS[level]}", seasonal=True)
     return None
 

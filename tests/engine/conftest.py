@@ -154,3 +154,9 @@ def make_traffic(project) -> Callable[..., Traffic]:
 def make_project() -> Callable[..., Project]:
     """Makes projects by hand: folder, MLflow's address, and the storage where it is another's."""
     return lambda folder, mlflow, shared=None: Project(folder, mlflow, shared=shared)
+
+
+@pytest.fixture(scope="session")
+def make_traffic_of() -> Callable[..., Traffic]:
+    """Makes traffic for a plan of any project."""
+    return Traffic
