@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 BLOCK = 16_384
+UNORDERED_S = 60.0
+"""Records of one writer are in the order of arrival but for what was answered at the same time; no request takes so long."""
 _UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (float("inf"), 1_000_000_000))
 _FORM = (
     b'{"v":1,"id":"%b","at":%.6f,"et":%b,"version":%b,"generation":%d,'
@@ -174,11 +177,27 @@ def _batch(segment: Segment, start: int, columns: Sequence[LoggedColumn], decode
     )
 
 
-def segment_table(segment: Segment) -> pa.Table | None:
-    """The predictions of a segment as a table; None when it holds none. Besides the log's columns: replica, boot, seq."""
+def segment_table(segment: Segment, since: float | None = None) -> pa.Table | None:
+    """The predictions of a segment as a table; None when it holds none. Besides the log's columns: replica, boot, seq.
+
+    ``since``: what arrived before this moment may be left out; it is passed over without being read.
+    """
     import pyarrow as pa
 
     columns = msgspec.convert(segment.header.meta.get("columns", []), list[LoggedColumn])
     decode = msgspec.json.Decoder(PredictionRecord).decode
-    batches = [_batch(segment, start, columns, decode) for start in range(0, len(segment.records), BLOCK)]
+    first = 0 if since is None else _first_since(segment, since - UNORDERED_S)
+    batches = [_batch(segment, start, columns, decode) for start in range(first, len(segment.records), BLOCK)]
     return pa.Table.from_batches(batches) if batches else None
+
+
+class _Arrival(msgspec.Struct):
+    """The part of a record that says when."""
+
+    at: float
+
+
+def _first_since(segment: Segment, since: float) -> int:
+    """The first record from a moment on: a writer appends in the order of arrival."""
+    when = msgspec.json.Decoder(_Arrival).decode
+    return bisect_left(segment.records, since, key=lambda record: when(record[1]).at)

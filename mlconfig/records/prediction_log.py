@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -137,6 +138,16 @@ def _extent(statistics: Any) -> tuple[float | None, float | None]:
     return statistics.min, statistics.max
 
 
+@lru_cache(maxsize=2)
+def _labels_of(files: tuple[tuple[Path, int, int], ...]) -> pa.Table:
+    """The newest labels of some files, kept while none of them changes: path, size, and time of the last change."""
+    segments = [parse_segment(file.read_bytes(), str(file)) for file, _, _ in files]
+    records = (
+        decode_feedback(payload, segment.header.segment) for segment in segments for _, payload in segment.records
+    )
+    return labels_table(newest_labels(records))
+
+
 class PredictionLog:
     """The log of one endpoint, in ``folder`` (see `log_folder`). Reads only; safe beside writers and a compactor."""
 
@@ -187,7 +198,7 @@ class PredictionLog:
             except FileNotFoundError:  # compacted meanwhile: it is in Parquet, which is listed below
                 continue
             seen.add(segment.header.segment)
-            table = segment_table(segment)
+            table = segment_table(segment, since if time == "arrival" else None)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
         for file in _day_files(self.folder / PARQUET, seen, bounds):
@@ -200,14 +211,12 @@ class PredictionLog:
 
         Columns: prediction_id (null), key (null; see `records.feedback.key_text`), label (JSON), label_version, arrived (s).
         """
-        segments = _read_segments(self.folder / FEEDBACK)
-        return labels_table(
-            newest_labels(
-                decode_feedback(payload, segment.header.segment)
-                for segment in segments
-                for _, payload in segment.records
-            )
-        )
+        while True:
+            try:
+                files = [(file, file.stat()) for file in segment_files(self.folder / FEEDBACK)]
+                return _labels_of(tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in files))
+            except FileNotFoundError:
+                continue
 
     def lost(self) -> dict[tuple[str, str], int]:
         """Predictions that were answered and counted but are not in the log, by (replica, boot); only where there are any.
