@@ -40,9 +40,10 @@ def what_was_found(verdict: Verdict) -> str:
     nearest = max(verdict.findings, key=lambda f: f.drift_score / max(abs(f.threshold), 1e-12), default=None)
     if nearest is None:
         return ""
-    if nearest.column is None:
+    if nearest.column is None and nearest.message:
         return nearest.message
-    return f"`{nearest.column}` {nearest.statistic} {nearest.drift_score:.3f} of {nearest.threshold:.3f}"
+    where = f"`{nearest.column}` " if nearest.column is not None else ""
+    return f"{where}{nearest.statistic} {nearest.drift_score:.3f} of {nearest.threshold:.3f}"
 
 
 def advice_lines(verdicts: Sequence[Verdict]) -> list[str]:
