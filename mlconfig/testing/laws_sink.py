@@ -28,27 +28,33 @@ def laws_for(plugin: Sink) -> list[Law]:
     return [] if plugin.tags.remote else local
 
 
-def alert(text: str = TEXTS[0], *, resolved: bool = False) -> Alert:
+MOMENTS = {"new": {}, "said again": {"repeated": True}, "ended": {"resolved": True}}
+"""The moments at which an alert is given."""
+
+
+def alert(text: str = TEXTS[0], *, resolved: bool = False, repeated: bool = False) -> Alert:
     """An alert with a finding."""
     finding = Finding(column="größe", statistic="psi", drift_score=0.31, threshold=0.09, is_drift=True, message=text)
     return Alert(
-        recipe="shop", owner="équipe@example.org", endpoint="shop", version="3", signal="input_drift", state="alert",
-        severity="critical", resolved=resolved, what=text, since=1_800_000_000.0, at=1_800_003_600.0,
-        advice=text, findings=() if resolved else (finding,),
+        recipe="shop", owner="équipe@example.org", endpoint="shop", version="3", rule="drift", episode="1f",
+        signal="input_drift", state="ok" if resolved else "alert", severity="critical", resolved=resolved, repeated=repeated,
+        what=text, cause=None if resolved else "spike", value=0.31, threshold=0.09, normal=(0.0, 0.05),
+        since=1_800_000_000.0, at=1_800_003_600.0, repeat_at=None if resolved else 1_800_090_000.0, advice=text,
+        findings=() if resolved else (finding,),
     )  # fmt: skip
 
 
 def an_alert_in_any_script_is_delivered(plugin: Sink) -> None:
     """A local sink delivers an alert whatever script it is written in, or raises: it never drops one in silence."""
     for number, text in enumerate(TEXTS):
-        for resolved in (False, True):
+        for moment, how in MOMENTS.items():
             sink = type(plugin)(plugin.params, plugin.context)
             with _watched() as effects:
-                sink.send(alert(text, resolved=resolved))
+                sink.send(alert(text, **how))
             demand(
                 effects,
-                f"alert {number + 1} ({'resolved' if resolved else 'open'}) left no trace in a file, stream, log or socket",
-                "send every alert, resolved ones too; raise where it cannot be sent",
+                f"alert {number + 1} ({moment}) left no trace in a file, stream, log or socket",
+                "send every alert, repeated and resolved ones too; raise where it cannot be sent",
             )
 
 

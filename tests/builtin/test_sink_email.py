@@ -15,7 +15,13 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from mlconfig.builtin.sink_email import Email, as_html, as_text
 from mlconfig.errors import PluginError
+from mlconfig.testing.laws_sink import (
+    an_alert_in_any_script_is_delivered,
+    it_leaves_the_alert_alone,
+    the_same_alert_may_come_twice,
+)
 
+LAWS = (an_alert_in_any_script_is_delivered, it_leaves_the_alert_alone, the_same_alert_may_come_twice)
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -95,6 +101,13 @@ def test_a_mail_is_the_golden_one(smtp, request, name, which):
     assert part(mail, "html") == (GOLDEN / f"{name}.html").read_text() == as_html(alert)
     assert mail["Auto-Submitted"] == "auto-generated"
     assert "http" not in part(mail, "html").replace("https://wiki/runbook", ""), "nothing is fetched"
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_the_laws_of_local_sinks_hold_for_mail(law, smtp):
+    inbox, port = smtp()
+    law(sink(port))
+    assert inbox.got
 
 
 def test_what_is_sent_twice_is_one_mail_and_an_episode_is_one_thread(smtp, told, ended):

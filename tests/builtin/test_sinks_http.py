@@ -10,10 +10,18 @@ import pytest
 from mlconfig.builtin.sink_alertmanager import GRACE_S, Alertmanager
 from mlconfig.builtin.sink_pagerduty import PagerDuty
 from mlconfig.builtin.sink_slack import Slack
+from mlconfig.builtin.sink_webhook import Webhook
 from mlconfig.errors import PluginError
+from mlconfig.testing.laws_sink import (
+    an_alert_in_any_script_is_delivered,
+    it_leaves_the_alert_alone,
+    the_same_alert_may_come_twice,
+)
 
+LAWS = (an_alert_in_any_script_is_delivered, it_leaves_the_alert_alone, the_same_alert_may_come_twice)
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = {
+    "webhook": (Webhook, {}),
     "slack": (Slack, {}),
     "pagerduty": (PagerDuty, {"routing_key": "k" * 32}),
     "alertmanager": (Alertmanager, {}),
@@ -48,6 +56,13 @@ def test_each_is_tried_again_while_it_may_pass_and_raises_without_its_address(ki
     assert len(server.got) == 4, "what is refused is not asked again"
     assert "private" not in str(caught.value)
     assert "kkkk" not in str(caught.value)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_laws_of_local_sinks_hold_for_those_that_post(kind, law, server):
+    law(sink(kind, server))
+    assert server.got
 
 
 @pytest.mark.parametrize(("name", "which"), [("slack_alert", "told"), ("slack_end", "ended")])
