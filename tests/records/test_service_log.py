@@ -122,12 +122,14 @@ def test_the_thread_writes_by_itself_and_close_writes_the_rest(tmp_path):
     replica.writer.flush = lambda: (flush(), wrote.set())
     replica.answer(4)
     replica.writer.start()
+    replica.writer.start()  # there is one
+    thread = replica.writer._thread
     assert wrote.wait(20)
     assert total(tmp_path) == 4
     replica.answer(2)
     replica.writer.close()
     assert total(tmp_path) == 6
-    assert not [thread for thread in threading.enumerate() if thread.name == "service-log"]
+    assert not thread.is_alive()
     assert compact_service_log(tmp_path, T0) == 1  # its lock is free
 
 

@@ -227,7 +227,8 @@ def test_metadata_and_probes(make_service, tmp_path):
     assert meta.json()["signature"]["classes"] == ["no", "yes"]
     assert ready.json() == below.json() == {"status": "ready", "version": "1", "generation": 1}
 
-    bare = App(Service("churn", tmp_path, Serving(), replica="r9"))
+    service = Service("churn", tmp_path, Serving(), replica="r9")
+    bare = App(service)
     healthy, ready, predict, document = ask(
         bare, ("GET", "/healthz", {}), ("GET", "/readyz", {}), ("POST", "/v1/churn/predict", {"json": ROW}),
         ("GET", "/openapi.json", {}),
@@ -235,6 +236,7 @@ def test_metadata_and_probes(make_service, tmp_path):
     assert healthy.status_code == 200
     assert {ready.status_code, predict.status_code, document.status_code} == {503}
     assert predict.headers["retry-after"] == "1"
+    service.close()
 
 
 def test_feedback_is_checked_and_kept(make_service):
