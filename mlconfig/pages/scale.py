@@ -29,4 +29,4 @@ def _label(value: float, step: float) -> str:
     if abs(value) >= 10_000 or (value != 0 and abs(value) < 1e-3):
         return number(value)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mlconfig.pages.wording import pieces
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
@@ -33,6 +35,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["pieces"] = pieces
     code = _compact(made.get_template("script.js").render())
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     made.globals["script"] = Script(Markup(code), f"sha256-{digest}")  # noqa: S704 — our own file, with no value in it

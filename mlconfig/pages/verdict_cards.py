@@ -137,8 +137,9 @@ def _much(findings: Sequence[Finding]) -> str:
     worst = max((finding for finding in findings if finding.is_drift), key=ratio, default=None)
     if worst is None:
         return ""
-    where = f" in {column_words(worst.column)}" if worst.column is not None else ""
-    return f"{_score(worst)}: {times(ratio(worst))} its limit{where}"
+    limit = figure(worst.statistic, worst.threshold)
+    score = f"{statistic_words(worst.statistic)} {figure(worst.statistic, worst.drift_score)}"
+    return f"At worst {times(ratio(worst))} its limit: {score} where {limit} is allowed"
 
 
 def _places(findings: Sequence[Finding], anchors: Mapping[str, str]) -> list[Place]:

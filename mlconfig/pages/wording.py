@@ -20,7 +20,7 @@ def number(value: float) -> str:
     for unit, letter in _LETTERS:
         if size >= unit:
             return _signed(f"{value / unit:.3g}") + letter
-    return _signed(f"{value:,.0f}" if size >= 1000 else f"{value:.3g}")
+    return _signed(f"{value:.0f}" if size >= 1000 else f"{value:.3g}")
 
 
 def _signed(text: str) -> str:
@@ -64,6 +64,14 @@ def duration(seconds: float) -> str:
         return "7 days"
     size, word = next((size, word) for size, word in _UNITS if whole % size == 0)
     return plural(whole // size, word)
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """A text of ours cut at its backticks: what stands between two of them is a name, and marked so."""
+    cut = text.split("`")
+    if len(cut) % 2 == 0:
+        return [(text, False)]
+    return [(part, place % 2 == 1) for place, part in enumerate(cut) if part]
 
 
 class Clock:
