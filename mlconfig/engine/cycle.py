@@ -69,7 +69,8 @@ def run_cycle(workspace: Workspace, plan: Plan, store: Store, now: float, *, act
     if deploy is None or champion is None:
         return CycleReport()
     compact(workspace.predictions(deploy.endpoint), StoredManifest(store, now))
-    compact_service_log(workspace.predictions(deploy.endpoint), now)
+    with suppress(OSError):  # a full disk must not keep anything from being judged; it is compacted when there is room
+        compact_service_log(workspace.predictions(deploy.endpoint), now)
     if monitor is None:
         return CycleReport(decision=_policy(workspace, plan, store, now, act=act))
     result, alerts = _watch(workspace, plan, store, champion, now, act=act)
@@ -94,10 +95,10 @@ def _watch(
 
 def _show(workspace: Workspace, plan: Plan, store: Store, version: str, now: float) -> None:
     """Leave the newest figures where `/metrics` finds them; a full disk is told by what needs it."""
-    endpoint = plan.step(MonitorStep).endpoint
-    latest = store.verdicts.latest(endpoint, version)
+    monitor = plan.step(MonitorStep)
+    latest, alerts = store.verdicts.latest(monitor.endpoint, version), store.alerts.open(monitor.endpoint)
     with suppress(OSError):
-        write_snapshot(workspace.predictions(endpoint), latest, store.alerts.open(endpoint), at=now)
+        write_snapshot(workspace.predictions(monitor.endpoint), latest, alerts, at=now, metric=monitor.metric)
 
 
 def _policy(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: bool) -> Decision | None:

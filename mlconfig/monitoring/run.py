@@ -100,9 +100,9 @@ class _Pass:
         for length in self.watch.lengths:
             fresh |= self._judge(self._due(length))
         found = finish(self.watch, self.stored, fresh)
-        suspected = self._judge(self._suspicious(found))
-        if suspected:
-            fresh |= suspected
+        asked = self._ask_on_suspicion(found)
+        if asked:
+            fresh |= asked
             found = finish(self.watch, self.stored, fresh)
         order = {name: i for i, name in enumerate(self.watch.monitoring.signals)}
         changed = [verdict for key, verdict in found.items() if verdict != self.stored.get(key)]
@@ -150,18 +150,34 @@ class _Pass:
             return self.ripening.is_mature(name, window)
         return self.ripening.has_grown(window, stored)
 
-    def _suspicious(self, found: Found) -> dict[Window, list[str]]:
-        """Windows of the shortest length where drift is suspected, before signals that can say more about it."""
-        names = [name for name in self.watch.monitoring.signals if self.watch.on_suspicion(name)]
-        base, due = self.watch.lengths[0], dict[Window, list[str]]()
-        for (signal, scale, start), verdict in found.items():
-            asks = scale == base and verdict.state in SUSPICIOUS and "profile" in self.watch.tags(signal).reads
-            if not asks or not verdict.vote:
-                continue
-            wanted = [name for name in names if (name, scale, start) not in self.stored]
-            if wanted and not self.watch.reads_labels(signal):
-                due[verdict.window] = wanted
-        return due
+    def _ask_on_suspicion(self, found: Found) -> Found:
+        """Verdicts of slower signals on new windows of the shortest length: where another suspects drift, and on, until what
+        they said themselves is over.
+        """
+        base, asked = self.watch.lengths[0], dict[tuple[str, float, float], Verdict]()
+        new = sorted({key[2]: verdict.window for key, verdict in found.items() if key[1] == base}.items())
+        suspected = {key[2] for key, verdict in found.items() if key[1] == base and self._suspects(verdict)}
+        for name in filter(self.watch.on_suspicion, self.watch.monitoring.signals):
+            reach = base * self._longest_memory(name)
+            mine = (
+                start for (other, scale, start), v in self.stored.items() if (other, scale) == (name, base) and v.vote
+            )
+            last = max(mine, default=-math.inf)
+            for start, window in new:
+                if (start in suspected or start - last <= reach) and (name, base, start) not in self.stored:
+                    judged = self._judge({window: [name]})
+                    asked |= judged
+                    last = start if judged[name, base, start].vote else last
+        return asked
+
+    def _suspects(self, verdict: Verdict) -> bool:
+        """Whether a verdict gives cause to ask more: its distributions moved, and not for the first time."""
+        return bool(verdict.vote) and verdict.state in SUSPICIOUS and "profile" in self.watch.tags(verdict.signal).reads
+
+    def _longest_memory(self, name: str) -> int:
+        """Windows after which a vote is forgotten."""
+        persistence = self.watch.monitoring.signals[name].persistence or self.watch.monitoring.persistence
+        return max(persistence.suspect[1], persistence.alert[1], persistence.lasting[1])
 
     def _judge(self, due: Mapping[Window, list[str]]) -> Found:
         """The verdicts of some windows; a few windows' rows are in memory together."""
