@@ -8,6 +8,7 @@ version that it went back to, so no version that was rolled back is ever gone ba
 
 from __future__ import annotations
 
+import logging
 import time
 
 from mlconfig.engine.tenure import tenure
@@ -23,6 +24,8 @@ from mlconfig.plan.steps import DeployStep
 from mlconfig.records.route import RouteTable, RouteVersion
 from mlconfig.records.verdict import Alert
 
+logger = logging.getLogger(__name__)
+
 NOTE = "rollback"
 """The audit trail's kind of note about what was made of an alert's wish."""
 
@@ -30,8 +33,8 @@ NOTE = "rollback"
 def roll_back(workspace: Workspace, plan: Plan, store: Store, alert: Alert, now: float) -> str | None:
     """Do what an open alert's ``action: rollback`` asks; what was done or why not, in words, null when that was said before.
 
-    The answer also goes into the audit trail, once for an alert. While somebody else holds the endpoint's lease nothing is
-    decided, and the next turn asks again.
+    The answer also goes into the log and the audit trail, once for an alert. While somebody else holds the endpoint's lease
+    nothing is decided, and the next turn asks again.
 
     Args:
         workspace: the project.
@@ -48,6 +51,7 @@ def roll_back(workspace: Workspace, plan: Plan, store: Store, alert: Alert, now:
             said = _decide(workspace, store, endpoint, alert, lease)
     except EngineError:
         return None  # somebody is at work on the endpoint: a rollout that may replace the version anyway
+    logger.warning("%s: %s", endpoint, said)
     store.audit.note(NOTE, subject, said, now)
     return said
 

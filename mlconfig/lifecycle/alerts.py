@@ -55,28 +55,6 @@ class Alerts:
             texts = connection.execute(query.order_by(table.c.at, table.c.rule)).scalars()
             return [Alert.model_validate_json(text) for text in texts]
 
-    def said(self, alert: Alert, sink: str) -> Alert | None:
-        """What that sink was last told about this version's signal."""
-        key = {"endpoint": alert.endpoint, "version": alert.version, "signal": alert.signal, "sink": sink}
-        with self._database.read() as connection:
-            text = connection.execute(select(tables.alert.c.json).filter_by(**key)).scalar()
-        return None if text is None else Alert.model_validate_json(text)
-
-    def is_due(self, alert: Alert, sink: str) -> bool:
-        """Whether it tells the sink something new."""
-        last = self.said(alert, sink)
-        if last is None or last.resolved:
-            return not alert.resolved
-        return alert.resolved or _WORSE[alert.state] > _WORSE[last.state]
-
-    def mark(self, alert: Alert, sink: str) -> None:
-        """Remember that the sink was told."""
-        key = {"endpoint": alert.endpoint, "version": alert.version, "signal": alert.signal, "sink": sink}
-        row = {"state": alert.state, "resolved": alert.resolved, "json": canonical(alert), "at": alert.at}
-        with self._database.write() as connection:
-            connection.execute(delete(tables.alert).filter_by(**key))
-            connection.execute(insert(tables.alert).values(**key, **row))
-
 
 def _decide(connection: Connection, alert: Alert, sinks: Sequence[str], repeat: float) -> _Decided | None:
     last = _last(connection, alert)

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlconfig.monitoring.alert_rules import Course, News, rules_of, worst
+from mlconfig.monitoring.alert_rules import RANK, Course, News, rules_of, worst
 from mlconfig.records.verdict import CAUSES, Alert, Verdict
 from mlconfig.sections.alerts import AlertRule, Alerts
 from mlconfig.sections.monitoring import Monitoring
-
-STANDARD_ALERTS, STANDARD_MONITORING = Alerts(), Monitoring()
 
 TOLD_FINDINGS = 3
 """So many findings are written out in the sentence; the alert carries all of them."""
@@ -50,8 +48,8 @@ def alerts_of(
     verdicts: Sequence[Verdict],
     previous: Sequence[Verdict],
     *,
-    alerts: Alerts = STANDARD_ALERTS,
-    monitoring: Monitoring = STANDARD_MONITORING,
+    alerts: Alerts,
+    monitoring: Monitoring,
     recipe: str,
     owner: str | None = None,
     at: float,
@@ -184,7 +182,7 @@ def _now_it_is(rule: AlertRule, newest: Verdict) -> str:
         return "is judged again"
     if newest.state == "ok":
         return "is ok again"
-    inside = rule.normal is not None and newest.state == rule.when
+    inside = RANK[newest.state] >= RANK[rule.when]
     return "is inside its normal range again" if inside else f"is {newest.state}, no longer {rule.when}"
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from mlconfig.errors import Problem
 from mlconfig.recipe.places import Places, split_path
-from mlconfig.sections import Data, Engine, Evaluation, Features, Monitoring, Period, Retraining, Serving, Tuning
-from mlconfig.vocabulary import Task, format_duration
+from mlconfig.sections import (
+    Alerts,
+    Data,
+    Engine,
+    Evaluation,
+    Features,
+    Monitoring,
+    Period,
+    Retraining,
+    Serving,
+    Tuning,
+)
+from mlconfig.sections.alerts import AlertRule
+from mlconfig.vocabulary import AUTO, Task, format_duration
 
 Sections = Mapping[str, Any]
 Found = Iterator[tuple[str, str, str]]
@@ -215,3 +228,48 @@ def a_retrain_reads_what_was_logged(retraining: Retraining | None, serving: Serv
         return
     if serving.log.sample_fraction == 0:
         yield "retraining.data.from", "learns from the prediction log, and serving.log.sample_fraction is 0", ""
+
+
+@_rule("alerts", "monitoring")
+def an_alert_rule_names_what_there_is(alerts: Alerts, monitoring: Monitoring | None) -> Found:
+    """A rule is about a signal that is watched, and goes to sinks that are declared; one that tells nobody does something."""
+    for name, rule in _alert_rules(alerts):
+        path = f"alerts.rules.{name}"
+        if monitoring is not None and rule.signal not in monitoring.signals:
+            what = f"there is no signal `{rule.signal}` in monitoring.signals"
+            yield f"{path}.signal", what, _nearest(rule.signal, monitoring.signals)
+        for sink in () if rule.to == AUTO else rule.to:
+            if sink not in alerts.sinks:
+                yield f"{path}.to", f"there is no sink `{sink}` in alerts.sinks", _nearest(sink, alerts.sinks)
+        if rule.action == "notify" and not (alerts.sinks if rule.to == AUTO else rule.to):
+            yield path, "has no effect: it tells nobody, and does nothing else", "name sinks under `to`"
+
+
+@_rule("alerts", "retraining")
+def an_alert_retrains_by_the_policy(alerts: Alerts, retraining: Retraining | None) -> Found:
+    """What an alert starts obeys the policy's cooldown, so there must be one."""
+    for name, rule in _alert_rules(alerts):
+        if rule.action == "retrain" and retraining is None:
+            what = "a retrain goes through the retraining policy, and retraining is `none`"
+            yield f"alerts.rules.{name}.action", what, "declare `retraining`, or use `action: notify`"
+
+
+@_rule("alerts", "serving")
+def an_alert_rolls_an_endpoint_back(alerts: Alerts, serving: Serving | None) -> Found:
+    """What is rolled back is an endpoint's route."""
+    for name, rule in _alert_rules(alerts):
+        if rule.action == "rollback" and serving is None:
+            what = "a rollback is an endpoint's, and serving is `none`"
+            yield f"alerts.rules.{name}.action", what, "serve the model, or use `action: notify`"
+
+
+def _alert_rules(alerts: Alerts) -> Iterator[tuple[str, AlertRule]]:
+    if alerts.rules != AUTO:
+        yield from alerts.rules.items()
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Advice on a name that is not known."""
+    names = list(known)
+    close = get_close_matches(word, names, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"there are: {', '.join(names) or 'none'}"

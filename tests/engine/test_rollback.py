@@ -102,7 +102,7 @@ def test_an_alert_rolls_back_once(shop):
     assert shop.routes() == ["1", "2", "3", "2"]
 
 
-def test_a_rollback_is_not_rolled_back(shop):
+def test_a_rollback_is_not_rolled_back(shop, caplog):
     for version in "123":
         shop.go_live(version)
     shop.back(shop.alert("3"))
@@ -111,6 +111,7 @@ def test_a_rollback_is_not_rolled_back(shop):
     told = f"`bad` asks for a rollback, and there is none: {why}"
     assert shop.back(alert) == told
     assert shop.back(alert) is None, "said once"
+    assert caplog.messages == [f"{shop.name}: version 3: generation 4, back to version 2", f"{shop.name}: {told}"]
     assert [event.reason for event in shop.store.audit.events(f"alert:{alert.episode}")] == [told]
     assert shop.routes() == ["1", "2", "3", "2"]
 

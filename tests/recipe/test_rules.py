@@ -88,6 +88,49 @@ BROKEN = [
         ["evaluation.fairness.groups=[sex]"],
     ),
     (
+        ["alerts.rules.drift.signal=input_drfit"],
+        "alerts.rules.drift.signal: there is no signal `input_drfit` in monitoring.signals (did you mean `input_drift`?)",
+        ["alerts.rules.drift.signal=input_drift"],
+    ),
+    (
+        ["alerts.rules.drift.signal=input_drift", "monitoring.signals.input_drift=none"],
+        "there is no signal `input_drift` in monitoring.signals (there are: data_quality, multivariate_drift, domain,",
+        ["alerts.rules.drift.signal=data_quality"],
+    ),
+    (
+        ["alerts.sinks={log: {}, ops: log}", "alerts.rules.drift={signal: input_drift, to: [op, log]}"],
+        "alerts.rules.drift.to: there is no sink `op` in alerts.sinks (did you mean `ops`?)",
+        ["alerts.rules.drift.to=[ops]"],
+    ),
+    (
+        ["alerts.rules.drift={signal: input_drift, to: [pager]}"],
+        "alerts.rules.drift.to: there is no sink `pager` in alerts.sinks (there are: log)",
+        ["alerts.sinks.pager=log"],
+    ),
+    (
+        ["alerts.rules.drift={signal: input_drift, to: []}"],
+        "alerts.rules.drift: has no effect: it tells nobody, and does nothing else (name sinks under `to`)",
+        ["alerts.rules.drift.action=rollback"],
+    ),
+    (
+        ["alerts.rules.drift={signal: input_drift, action: retrain}"],
+        (
+            "alerts.rules.drift.action: a retrain goes through the retraining policy, and retraining is `none` "
+            "(declare `retraining`, or use `action: notify`)"
+        ),
+        ["retraining.when=[performance]"],
+    ),
+    (
+        ["alerts.rules.drift={signal: input_drift, action: rollback}", "serving=none"],
+        "alerts.rules.drift.action: a rollback is an endpoint's, and serving is `none`",
+        ["serving=auto"],
+    ),
+    (
+        ["alerts.rules.drift={signal: input_drift, normal: [0.2, 0.1]}"],
+        "`normal`: [low, high], so low ≤ high",
+        ["alerts.rules.drift.normal=[0.1,0.2]"],
+    ),
+    (
         ["alerts.sinks.log=none", "alerts.repeat=2h"],
         "alerts.repeat: has no effect: alerts.sinks is empty, so nobody is told",
         ["alerts.sinks=[log]"],
