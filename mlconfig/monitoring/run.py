@@ -154,7 +154,8 @@ class _Pass:
         """Verdicts of slower signals on new windows of the shortest length: where another suspects drift, and on, until what
         they said themselves is over.
         """
-        base, asked = self.watch.lengths[0], dict[tuple[str, float, float], Verdict]()
+        asked: Found = {}
+        base = self.watch.lengths[0]
         new = sorted({key[2]: verdict.window for key, verdict in found.items() if key[1] == base}.items())
         suspected = {key[2] for key, verdict in found.items() if key[1] == base and self._suspects(verdict)}
         for name in filter(self.watch.on_suspicion, self.watch.monitoring.signals):
