@@ -2,78 +2,57 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from mlconfig.contracts import Context, Detector, Evidence, LabelEvidence
-from mlconfig.contracts.catalog import Catalog
+from mlconfig.contracts import Detector, Evidence
 from mlconfig.profiles import binary
-from mlconfig.profiles.profile import Layout, fit_layout, profile_of
 from mlconfig.records.verdict import Finding
+from mlconfig.sections.monitoring import DISTANCES
+from mlconfig.testing.evidence import GROUPS, evidence, rows, silent
 from mlconfig.testing.law import Law, demand
-from mlconfig.vocabulary import Kind
-
-Array = np.ndarray[Any, Any]
-KINDS: dict[str, Kind] = {"income": "numeric", "größe": "numeric", "plan": "categorical", "member": "boolean"}
-ROWS, ALPHA = 4000, 1e-4
 
 
 def laws_for(plugin: Detector) -> list[Law]:
-    """All of them; some by what the detector reads."""
+    """All of them; some by what the detector reads or says of itself."""
     laws: list[Law] = [
         it_alters_no_evidence, same_evidence_same_findings, findings_name_the_given_columns, identical_data_is_no_drift,
         a_gross_change_is_drift, an_empty_window_is_no_drift,
     ]  # fmt: skip
-    return [*laws, nothing_but_nulls_is_never_fine] if "profile" in plugin.tags.reads else laws
+    if "profile" in plugin.tags.reads:
+        laws.append(nothing_but_nulls_is_never_fine)
+    if plugin.tags.judges_silence:
+        laws.append(silence_where_rows_were_expected_is_drift)
+    if plugin.tags.reports:
+        laws.append(it_tells_the_distances_that_are_asked_for)
+    return laws
 
 
-def rows(*, seed: int = 0, count: int = ROWS, gross: bool = False, null: bool = False) -> pa.Table:
-    """Rows of two numeric, a categorical and a boolean column; ``gross``: all of them moved far; ``null``: nothing else."""
-    rng = np.random.default_rng(seed)
-    income, size = rng.lognormal(8.0, 0.5, count), rng.normal(1.7, 0.1, count)
-    plans = np.asarray(["basic", "pro", "team"], dtype=object)[rng.choice(3, count, p=[0.6, 0.3, 0.1])]
-    member = rng.random(count) < 0.5
-    if gross:
-        income, size = income * 20.0 + 1e5, size + 2.0
-        plans, member = np.where(rng.random(count) < 0.9, "never seen", plans), np.ones(count, dtype=bool)
-    hidden = np.ones(count, dtype=bool) if null else rng.random(count) < 0.01
-    kinds = {"income": pa.float64(), "größe": pa.float32(), "plan": pa.string(), "member": pa.bool_()}
-    columns = zip(kinds, (income, size.astype(np.float32), plans, member), strict=True)
-    return pa.table({name: pa.array(values, kinds[name], mask=hidden) for name, values in columns})
+def _seen(evidence: Evidence) -> dict[str, Any]:
+    """Each part of the evidence, as values."""
+    parts: dict[str, Any] = {"reference": binary.dump(evidence.reference), "current": binary.dump(evidence.current)}
+    for part in ("rows", "reference_rows", "holdout"):
+        table = getattr(evidence, part)
+        parts[part] = table.to_pydict() if isinstance(table, pa.Table) else table
+    for part in ("labels", "scores", "service"):
+        given = getattr(evidence, part)
+        parts[part] = {} if given is None else {name: _value(each) for name, each in vars(given).items()}
+    return {**parts, "columns": evidence.columns, "facts": evidence.facts, "notes": dict(evidence.notes)}
 
 
-def evidence(plugin: Detector, window: pa.Table, *, right: float = 0.9) -> Evidence:
-    """A window beside the reference, with the parts that the detector reads; ``right``: share of right answers."""
-    reference = rows()
-    layout: Layout = fit_layout(reference, KINDS)
-    reads = plugin.tags.reads
-    return Evidence(
-        reference=profile_of(layout, reference), current=profile_of(layout, window), columns=tuple(KINDS), alpha=ALPHA,
-        rows=window if "rows" in reads else None, labels=_labels(window.num_rows, right) if "labels" in reads else None,
-        notes={"seed": 1.0},
-    )  # fmt: skip
+def _value(part: Any) -> Any:
+    """A part's field: arrays, and what holds some, as text that shows every entry."""
+    if isinstance(part, np.ndarray):
+        return part.tolist()
+    return {name: _value(each) for name, each in part.items()} if isinstance(part, dict) else _counts(part)
 
 
-def _labels(count: int, right: float) -> LabelEvidence:
-    rng = np.random.default_rng(9)
-    y = rng.integers(0, 2, count)
-    predicted = np.where(np.arange(count) < right * count, y, 1 - y)
-    score = np.where(predicted == 1, 0.8, 0.2)
-    accuracy = Catalog().create("metric", "accuracy", {}, Context())
-    return LabelEvidence("binary", accuracy, 0.9, y, predicted, score, coverage=1.0)
-
-
-def _seen(evidence: Evidence) -> tuple[Any, ...]:
-    """All of the evidence, as values."""
-    labels = evidence.labels
-    arrays = () if labels is None else (labels.y, labels.predicted, labels.score)
-    return (
-        binary.dump(evidence.reference), binary.dump(evidence.current), evidence.columns, dict(evidence.notes),
-        None if evidence.rows is None else evidence.rows.to_pydict(), *(np.array(array).tolist() for array in arrays),
-    )  # fmt: skip
+def _counts(part: Any) -> Any:
+    return part.counts.tolist() if hasattr(part, "counts") and hasattr(part, "groups") else part
 
 
 def _drifts(found: tuple[Finding, ...]) -> list[str]:
@@ -86,13 +65,9 @@ def it_alters_no_evidence(plugin: Detector) -> None:
     given = evidence(plugin, rows(seed=1, gross=True))
     before = _seen(given)
     plugin.check(given)
-    parts = ("reference", "current", "columns", "notes", "rows", "labels", "labels", "labels")
-    altered = [part for part, one, other in zip(parts, before, _seen(given), strict=False) if one != other]
-    demand(
-        not altered,
-        f"altered: {', '.join(dict.fromkeys(altered))}",
-        "work on copies; counts are shared by all detectors",
-    )
+    after = _seen(given)
+    altered = [part for part in before if repr(before[part]) != repr(after[part])]
+    demand(not altered, f"altered: {', '.join(altered)}", "work on copies; counts are shared by all detectors")
 
 
 def same_evidence_same_findings(plugin: Detector) -> None:
@@ -102,12 +77,12 @@ def same_evidence_same_findings(plugin: Detector) -> None:
     demand(
         seen[0] == seen[1] == seen[2],
         "findings differ",
-        "draw from `evidence.random_state`; keep nothing on the instance",
+        "draw from `evidence.random_state`; keep nothing on the instance that changes what is found",
     )
 
 
 def findings_name_the_given_columns(plugin: Detector) -> None:
-    """Findings are about the columns that were asked for: one a column where ``columnwise``, else at most one about all."""
+    """Findings are about the columns that were asked for: one a column where ``columnwise``, else about all, or groups."""
     asked = replace(evidence(plugin, rows(seed=1, gross=True)), columns=("größe", "plan"))
     found = plugin.check(asked)
     demand(
@@ -116,20 +91,29 @@ def findings_name_the_given_columns(plugin: Detector) -> None:
         "return a tuple of Finding",
     )
     names = [finding.column for finding in found]
-    strange = [name for name in names if name is not None and name not in asked.columns]
+    known = {*asked.columns, *(GROUPS if plugin.tags.needs_groups else ())}
+    strange = [name for name in names if name is not None and name not in known]
     demand(
         not strange, f"findings about {strange}, asked for {list(asked.columns)}", "look at `evidence.columns` alone"
     )
-    good = (
-        (None not in names and len(set(names)) == len(names))
-        if plugin.tags.columnwise
-        else len(names) <= 1 or None not in names
-    )
     demand(
-        good,
+        _in_order(plugin, found),
         f"findings about {names}",
-        "one finding a column and `columnwise=True`, or one in all and `columnwise=False`",
+        "one finding a column and `columnwise=True` (beside them findings about all only of a window's facts), or "
+        "one about all, or one of each statistic, and `columnwise=False`",
     )
+
+
+def _in_order(plugin: Detector, found: tuple[Finding, ...]) -> bool:
+    """Whether findings are as the tags say."""
+    by_column = Counter(finding.column for finding in found if finding.column is not None)
+    of_all = [finding.statistic for finding in found if finding.column is None]
+    if len(set(of_all)) < len(of_all):
+        return False
+    if plugin.tags.columnwise:
+        return max(by_column.values(), default=1) == 1 and ("facts" in plugin.tags.reads or not of_all)
+    pairs = Counter((finding.column, finding.statistic) for finding in found)
+    return not (by_column and of_all) and max(pairs.values(), default=1) == 1
 
 
 def identical_data_is_no_drift(plugin: Detector) -> None:
@@ -154,7 +138,7 @@ def a_gross_change_is_drift(plugin: Detector) -> None:
 
 
 def an_empty_window_is_no_drift(plugin: Detector) -> None:
-    """Without rows there is nothing to judge: no finding says drift, and nothing is raised."""
+    """Without rows, and nothing known of how many to expect, there is nothing to judge: no finding says drift."""
     drifts = _drifts(plugin.check(evidence(plugin, rows(count=0))))
     demand(not drifts, f"drift in {'; '.join(drifts)}", "return () where `evidence.current.rows` is 0")
 
@@ -162,9 +146,39 @@ def an_empty_window_is_no_drift(plugin: Detector) -> None:
 def nothing_but_nulls_is_never_fine(plugin: Detector) -> None:
     """A column of nulls alone, where the reference had values, is drift or not judged: it is never called fine."""
     found = plugin.check(evidence(plugin, rows(seed=1, null=True)))
-    fine = [f"`{finding.column}` {finding.statistic}" for finding in found if not finding.is_drift]
+    about = [one for one in found if one.column is not None or "facts" not in plugin.tags.reads]
+    fine = [f"`{finding.column}` {finding.statistic}" for finding in about if not finding.is_drift]
     demand(
         not fine,
         f"called fine: {', '.join(fine)}",
         "count nulls as values of their own, or give no finding for the column",
     )
+
+
+def silence_where_rows_were_expected_is_drift(plugin: Detector) -> None:
+    """Who says that it judges silence says so of a window without rows where ten thousand were expected."""
+    found = plugin.check(silent(plugin))
+    demand(_drifts(found), "no finding says drift", "look at `evidence.facts`, or leave `judges_silence` out")
+    named = [finding.column for finding in found if finding.column is not None]
+    demand(not named, f"findings about {named}", "say nothing of columns without rows")
+
+
+def it_tells_the_distances_that_are_asked_for(plugin: Detector) -> None:
+    """Who says that it reports tells the distances of ``evidence.report`` in the details, and no others but what decides."""
+    given = evidence(plugin, rows(seed=1))
+    every = {name for finding in plugin.check(given) for name in finding.details}
+    demand(
+        every & set(DISTANCES), "no distance in the details of any finding", "put them there, or leave `reports` out"
+    )
+    for name in DISTANCES:
+        found = plugin.check(replace(given, report=(name,)))
+        more = {
+            each for one in found for each in DISTANCES if each in one.details and each not in {name, one.statistic}
+        }
+        demand(
+            not more, f"asked for {name}, it tells {', '.join(sorted(more))}", "tell those of `evidence.report` alone"
+        )
+        told = {each for one in found for each in one.details}
+        demand(
+            name in told or name not in every, f"{name} is asked for and not told", "tell those of `evidence.report`"
+        )

@@ -388,6 +388,64 @@ class DropsNulls(Detector):
         return (finding("income", drifts=abs(means[0] - means[1]) > 1.0),)
 
 
+class Calibrates(Never):
+    """Writes into what a score is worth."""
+
+    tags: ClassVar[DetectorTags] = DetectorTags(reads=frozenset({"scores"}))
+
+    def check(self, evidence):
+        evidence.scores.calibration[0] = 0.5
+        return super().check(evidence)
+
+
+class TellsTwice(Detector):
+    """The same about all, twice."""
+
+    tags: ClassVar[DetectorTags] = DetectorTags(columnwise=False)
+
+    def check(self, evidence):
+        return (finding(None), finding(None))
+
+
+class SilentOnSilence(Always):
+    """Says that it judges silence and looks at columns alone."""
+
+    tags: ClassVar[DetectorTags] = DetectorTags(reads=frozenset({"profile", "facts"}), judges_silence=True)
+
+    def check(self, evidence):
+        return super().check(evidence) if evidence.current.rows else ()
+
+
+class ColumnsInSilence(SilentOnSilence):
+    """Tells columns where there is no row."""
+
+    def check(self, evidence):
+        return (*(finding(name) for name in evidence.columns), finding(None))
+
+
+class TellsNothing(Always):
+    """Says that it reports distances, and does not."""
+
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
+
+
+class TellsAll(Detector):
+    """Tells one distance whatever is asked for."""
+
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
+    told: ClassVar[dict] = {"ks": 0.1, "kl": 0.2}
+
+    def check(self, evidence):
+        return tuple(finding(name).model_copy(update={"details": self.told}) for name in evidence.columns)
+
+
+class ForgetsOne(TellsAll):
+    """Tells a distance only where it is asked for together with others."""
+
+    def check(self, evidence):
+        return super().check(evidence) if len(evidence.report) > 1 else Always.check(self, evidence)
+
+
 class Text(OnnxExporter):
     """No bytes."""
 
@@ -477,6 +535,13 @@ BROKEN = [
     (laws_detector.a_gross_change_is_drift, Mute()),
     (laws_detector.an_empty_window_is_no_drift, Always()),
     (laws_detector.nothing_but_nulls_is_never_fine, DropsNulls()),
+    (laws_detector.it_alters_no_evidence, Calibrates()),
+    (laws_detector.findings_name_the_given_columns, TellsTwice()),
+    (laws_detector.silence_where_rows_were_expected_is_drift, SilentOnSilence()),
+    (laws_detector.silence_where_rows_were_expected_is_drift, ColumnsInSilence()),
+    (laws_detector.it_tells_the_distances_that_are_asked_for, TellsNothing()),
+    (laws_detector.it_tells_the_distances_that_are_asked_for, TellsAll()),
+    (laws_detector.it_tells_the_distances_that_are_asked_for, ForgetsOne()),
     (laws_exporter.it_gives_bytes, Text()),
     (laws_exporter.it_gives_bytes, Path()),
     (laws_exporter.it_leaves_the_pipeline_alone, Strips()),

@@ -35,6 +35,7 @@ SETTINGS = {
     ("model", "random_forest"): [{"n_estimators": 12}],
     ("model", "hist_gradient_boosting"): [{"max_iter": 25}],
     ("detector", "chi2"): [{}, {"tolerance": 0.2, "bins": 8}],
+    ("detector", "domain_classifier"): [{"rows": 2000}],
     ("trigger", "schedule"): [{"cron": "0 3 * * 1"}],
     ("sink", "log"): [{"path": "alerts/log.jsonl"}],
     ("sink", "webhook"): [{"url": "http://127.0.0.1:9/hook", "secret": "s"}],
@@ -46,11 +47,12 @@ SETTINGS = {
 
 
 def shipped():
-    """Our plugins, and no others that happen to be installed."""
+    """Our plugins, and no others that happen to be installed; what needs a package that is not here has a file of its own."""
     listings = [one for kind in CONTRACTS for one in Catalog().list(kind) if one.distribution == "mlconfig"]
     return [
         Catalog().create(one.kind, one.name, params, CONTEXT)
         for one in listings
+        if not Catalog().load(one.kind, one.name).missing()
         for params in SETTINGS.get((one.kind, one.name), [{}])
     ]
 
