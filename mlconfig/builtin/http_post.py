@@ -74,7 +74,7 @@ def json_body(tree: Any) -> bytes:
 
 def _refused(sink: str, url: str, what: str) -> PluginError:
     host = urlsplit(url).hostname or "its host"
-    return PluginError(f"{host} {what}", where=f"sink `{sink}`", hint="the alert is kept and sent again")
+    return PluginError(f"{host} {what}", where=f"sink `{sink}`")
 
 
 def _may_pass(error: BaseException) -> bool:

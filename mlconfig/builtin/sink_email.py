@@ -93,7 +93,7 @@ class Email(Sink):
         return smtplib.SMTP(host, port, timeout=timeout)
 
     def _failed(self, what: str) -> PluginError:
-        return PluginError(f"{self.params.host} {what}", where="sink `email`", hint="the alert is kept and sent again")
+        return PluginError(f"{self.params.host} {what}", where="sink `email`")
 
 
 def message(alert: Alert, sender: str, recipients: tuple[str, ...]) -> EmailMessage:

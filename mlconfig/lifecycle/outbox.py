@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, exists, insert, select, update
 
 from mlconfig.lifecycle import tables
 from mlconfig.lifecycle.database import Database
@@ -154,12 +154,6 @@ class Outbox:
             dead = update(_TABLE).where(_TABLE.c.endpoint == endpoint, _TABLE.c.state == "dead")
             dead = dead if sink is None else dead.where(_TABLE.c.sink == sink)
             return connection.execute(dead.values(state="pending", attempts=0, next_at=now, put_at=now)).rowcount
-
-    def counts(self, endpoint: str) -> dict[str, int]:
-        """How many there are of each state."""
-        query = select(_TABLE.c.state, func.count()).where(_TABLE.c.endpoint == endpoint).group_by(_TABLE.c.state)
-        with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
 
     def _all(self, endpoint: str, state: str) -> list[Letter]:
         query = select(_TABLE).where(_TABLE.c.endpoint == endpoint, _TABLE.c.state == state).order_by(_TABLE.c.id)
