@@ -45,7 +45,7 @@ class MonitoringReport:
         alerts: said in the period, with their ends.
         changes: versions that went live.
         volume: predictions by start of their base window; a window without any is left out.
-        metric: name of the primary metric; ``greater_is_better`` says which way is good.
+        metric: name of the primary metric.
     """
 
     recipe: str
@@ -66,7 +66,6 @@ class MonitoringReport:
     changes: tuple[VersionChange, ...] = ()
     volume: Mapping[float, int] = field(default_factory=dict)
     metric: str = ""
-    greater_is_better: bool = True
 
 
 def render(report: MonitoringReport) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mlconfig.pages.wording import number, share
 from mlconfig.records.columns import PREDICTION_LABEL, PREDICTION_SCORE, PREDICTION_VALUE
-from mlconfig.records.verdict import Cause, Finding, State
+from mlconfig.records.verdict import Finding, State
 
 
 class SignalWords(NamedTuple):
@@ -36,13 +36,6 @@ STATES: dict[State, str] = {
     "unknown": "not judged",
 }
 RANK: dict[State, int] = {"unknown": 0, "ok": 1, "suspect": 2, "alert": 3, "lasting": 4}
-CAUSES: dict[Cause, str] = {
-    "pipeline_break": "Something probably broke on the way of the data: a renamed or dropped column, another unit, an "
-    "empty feed.",
-    "spike": "A spike so far; such things often pass by themselves.",
-    "season": "It comes and goes with the clock: a season that the reference does not know.",
-    "lasting_drift": "The world has probably changed: this has lasted, and may stay.",
-}
 STATISTICS = {
     "psi": "PSI",
     "ks": "KS",

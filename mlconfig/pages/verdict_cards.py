@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlconfig.pages.signal_words import (
-    CAUSES,
     RANK,
     STATES,
     column_words,
@@ -16,7 +15,7 @@ from mlconfig.pages.signal_words import (
     statistic_words,
 )
 from mlconfig.pages.wording import Clock, count, duration, plural, times
-from mlconfig.records.verdict import Finding, State, Verdict
+from mlconfig.records.verdict import CAUSES, Finding, State, Verdict
 
 SHOWN = 6
 """So many columns are named at once; the others can be opened."""
@@ -95,7 +94,7 @@ def _card(worst: Verdict, latest: Verdict, anchors: Mapping[str, str], reference
         much=_much(worst.findings) if wrong else "",
         since=worst.since if wrong else None,
         lasted=duration_words(worst.window.end - worst.since) if wrong and worst.since is not None else "",
-        cause=CAUSES[worst.cause] if wrong and worst.cause is not None else "",
+        cause=f"Probably {CAUSES[worst.cause]}." if wrong and worst.cause is not None else "",
         advice=sentence(worst.advice) if wrong else "",
         compared=worst.reference or (reference_words if worst.findings else ""),
         note=_note(worst, latest, clock),
