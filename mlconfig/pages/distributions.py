@@ -169,7 +169,10 @@ def _bin_edges(low: float, high: float, *, moments: bool) -> Floats:
 def _shares(counts: NumericCounts, column: ColumnLayout, grid: Floats) -> Floats:
     """Percent of all rows below, in each bin, and above [bins + 2]."""
     cumulated = np.concatenate([[0], np.cumsum(counts.counts)])
-    below = np.interp((grid - column.centre) / column.scale, _bucket_edges(), cumulated, left=0, right=counts.n)
+    with np.errstate(over="ignore"):
+        # A bucket reaches no further than the values do, so a constant is one place however coarse its scale is.
+        reach = np.clip(column.centre + column.scale * _bucket_edges(), counts.minimum, counts.maximum)
+    below = np.interp(grid, reach, cumulated, left=0, right=counts.n)
     parts = np.diff(np.concatenate([[0.0], below, [float(counts.n)]]))
     parts[0] += counts.neg_inf
     parts[-1] += counts.pos_inf

@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-_LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k"))
+_LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PLAIN = 10_000
 _UNITS = ((604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -17,7 +18,7 @@ def number(value: float) -> str:
     size = abs(value)
     if size != 0 and not 1e-4 <= size < 1e15:
         return f"{value:.2e}".replace("-", "−")
-    for unit, letter in _LETTERS:
+    for unit, letter in _LETTERS if size >= _PLAIN else ():
         if size >= unit:
             return _signed(f"{value / unit:.3g}") + letter
     return _signed(f"{value:.0f}" if size >= 1000 else f"{value:.3g}")
