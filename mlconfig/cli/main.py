@@ -20,6 +20,7 @@ VERBS = {
     "train": "Carry a recipe out until the version is registered.",
     "predict": "Score a file with the live version.",
     "monitor": "Judge all complete windows now.",
+    "alerts": "Show open alerts, and those that reached nobody.",
     "report": "Write what monitoring found as one HTML page.",
     "retrain": "Start a retrain by hand.",
     "feedback": "Bring labels to predictions.",

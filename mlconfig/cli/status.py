@@ -90,6 +90,8 @@ def _print_history(console: Console, status: Status) -> None:
         console.print(verdict_table(status.verdicts))
     for alert in status.alerts:
         console.print(f"[red]alert[/] {escape(alert.what)}")
+    for letter in status.undelivered:
+        console.print(f"[yellow]not told[/] {escape(letter)}; `mlconfig alerts --resend` sends it now")
 
 
 def _time(moment: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,7 @@ class Status:
     rollouts: tuple[tuple[Rollout, str], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    undelivered: tuple[str, ...] = ()
     policy: str = ""
     controller: str = ""
 
@@ -78,8 +80,17 @@ def _with_state(bare: Status, store: Store) -> Status:
             "rollouts": tuple((rollout, _why(store, rollout)) for rollout in rollouts),
             "verdicts": tuple(store.verdicts.latest(bare.endpoint, live)) if live is not None else (),
             "alerts": tuple(store.alerts.open(bare.endpoint)),
+            "undelivered": tuple(_undelivered(store, bare.endpoint)),
         }
     )
+
+
+def _undelivered(store: Store, endpoint: str) -> Iterator[str]:
+    """Alerts that a sink did not take yet, or that were given up, in words."""
+    waiting = [letter for letter in store.outbox.pending(endpoint) if letter.error]
+    for letters, what in ((waiting, "is tried again for"), (store.outbox.dead(endpoint), "was given up for")):
+        for letter in letters:
+            yield f"`{letter.rule}` {what} the sink `{letter.sink}`: {letter.error}"
 
 
 def _why(store: Store, rollout: Rollout) -> str:

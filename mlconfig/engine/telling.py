@@ -27,6 +27,8 @@ from mlconfig.sections.alerts import Sink
 
 logger = logging.getLogger(__name__)
 
+KEPT_S = 30 * 86_400.0
+"""So long a letter that was sent is kept after its alert has ended."""
 PATIENCE_S = 90.0
 """So long a sink may take for one alert. Its thread cannot be ended, so it is left behind; its process ends with the task."""
 
@@ -83,6 +85,7 @@ def deliver(workspace: Workspace, plan: Plan, store: Store, now: float, patience
     monitor = plan.find(MonitorStep)
     if monitor is None:
         return Delivery()
+    store.outbox.prune(monitor.endpoint, now - KEPT_S)
     return _Round(Toolbox(workspace, plan), monitor, store, now, patience).carry_out()
 
 

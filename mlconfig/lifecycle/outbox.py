@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, exists, insert, select, update
 
 from mlconfig.lifecycle import tables
 from mlconfig.lifecycle.database import Database
@@ -154,6 +154,24 @@ class Outbox:
             dead = update(_TABLE).where(_TABLE.c.endpoint == endpoint, _TABLE.c.state == "dead")
             dead = dead if sink is None else dead.where(_TABLE.c.sink == sink)
             return connection.execute(dead.values(state="pending", attempts=0, next_at=now, put_at=now)).rowcount
+
+    def hasten(self, endpoint: str, now: float) -> None:
+        """Let nothing that failed wait for its next attempt; what is under way is left to who has it."""
+        mine = and_(_TABLE.c.endpoint == endpoint, _TABLE.c.state == "pending", _TABLE.c.error != "")
+        with self._database.write() as connection:
+            connection.execute(update(_TABLE).where(mine).values(next_at=now))
+
+    def prune(self, endpoint: str, before: float) -> int:
+        """Drop what was sent before a moment, of alerts that have ended; how many there were."""
+        holding = select(tables.episode.c.id).where(tables.episode.c.resolved.is_(False))
+        old = and_(
+            _TABLE.c.endpoint == endpoint,
+            _TABLE.c.state == "sent",
+            _TABLE.c.put_at < before,
+            _TABLE.c.episode.not_in(holding),
+        )
+        with self._database.write() as connection:
+            return connection.execute(delete(_TABLE).where(old)).rowcount
 
     def _all(self, endpoint: str, state: str) -> list[Letter]:
         query = select(_TABLE).where(_TABLE.c.endpoint == endpoint, _TABLE.c.state == state).order_by(_TABLE.c.id)

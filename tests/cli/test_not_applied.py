@@ -17,6 +17,8 @@ def labels(project):
         (["status", "toy.yaml"], 0, "toy  does not answer: nothing is deployed\n  no version was promoted yet\n"),
         (["monitor", "toy.yaml"], 2, "no version of `toy` is live\n  hint: `mlconfig apply` first\n"),
         (["monitor", "toy.yaml", "monitoring=none"], 2, "`toy` declares no monitoring\n"),
+        (["alerts", "toy.yaml"], 2, "no version of `toy` is live\n  hint: `mlconfig apply` first\n"),
+        (["alerts", "toy.yaml", "monitoring=none"], 2, "`toy` declares no monitoring\n"),
         (["report", "toy.yaml"], 2, "no version of `toy` is live\n  hint: `mlconfig apply` first\n"),
         (["report", "toy.yaml", "monitoring=none"], 2, "`toy` declares no monitoring\n"),
         (["retrain", "toy.yaml"], 2, "`toy` is not deployed\n  hint: `mlconfig apply` first\n"),
@@ -48,5 +50,5 @@ def test_status_for_machines(project, run):
 
 
 def test_every_verb_of_this_kind_was_tried():
-    tried = {"status", "monitor", "report", "retrain", "feedback", "predict", "destroy"}
+    tried = {"status", "monitor", "alerts", "report", "retrain", "feedback", "predict", "destroy"}
     assert set(VERBS) - tried == {"validate", "show", "schema", "plan", "apply", "train", "plugins", "doctor"}

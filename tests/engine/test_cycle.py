@@ -164,7 +164,7 @@ def test_from_drift_to_a_new_version_and_quiet_again(shop, make_traffic, monkeyp
         assert store.routes.current(shop.name).champion.version == "2"
         assert [each.state for each in store.rollouts.all(shop.name)] == [State.SUPERSEDED, State.LIVE]
     with listening(port) as hook:
-        quiet = turn(shop, plan, NOON + 3 * HOUR + 2)
+        quiet = turn(shop, plan, NOON + 3 * HOUR + 61)
         ended = [(alert["signal"], alert["version"]) for alert in hook.got if alert["resolved"]]
     assert ("input_drift", "1") in ended
     assert "version 2 is live now" in " ".join(alert["what"] for alert in said_in_the_log(shop))

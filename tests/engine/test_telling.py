@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlconfig.engine.letters import Mail, mail_of
 from mlconfig.engine.telling import Delivery, deliver, tell
 from mlconfig.lifecycle.outbox import CLAIM_S, GIVE_UP_S
 from mlconfig.monitoring.alerts import wanted_retrain
@@ -252,3 +253,18 @@ def test_what_a_dead_delivery_had_claimed_is_sent_by_the_next(desk):
     assert at.store.outbox.claim("shop", NOW) is not None  # and its process dies
     assert at.deliver(NOW + CLAIM_S - 1) == Delivery()
     assert at.deliver(NOW + CLAIM_S) == Delivery(sent=1)
+
+
+def test_what_reached_nobody_is_listed_and_sent_when_a_person_says_so(desk):
+    at = desk("alerts.sinks={ops: {name: broken, params: {key: k}}, log: {}}")
+    at.turn("alert")
+    at.deliver()
+    at.deliver(now=NOW + GIVE_UP_S)
+    with at.store as store:
+        assert [letter.sink for letter in store.outbox.dead("shop")] == ["ops"]
+    listed = mail_of(at.workspace, at.plan)
+    assert [alert.rule for alert in listed.open] == ["input_drift"]
+    assert [(letter.sink, letter.attempts) for letter in listed.dead] == [("ops", 2)]
+    assert "refused with k" in listed.dead[0].error
+    (at.folder / "mended").touch()
+    assert mail_of(at.workspace, at.plan, resend=True) == Mail(listed.open, (), (), Delivery(sent=1))

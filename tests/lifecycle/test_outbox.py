@@ -130,3 +130,22 @@ def test_an_end_waits_for_the_alert_and_is_not_sent_to_whom_was_never_told(store
     assert store.outbox.revive("churn", 3 * DAY) == 2
     store.outbox.sent(claim(store, 3 * DAY, busy=["log"]))
     assert taken(store, 3 * DAY, busy=["log"]) == [("ops", "drift", "ok")], "told now, so it is told the end"
+
+
+def test_what_failed_need_not_wait_when_a_person_hastens_it(store: Store, post) -> None:
+    post("alert", sinks=("ops", "log"))
+    store.outbox.failed(claim(store, 0.0), "away", 1.0)
+    under_way = claim(store, 1.0)
+    store.outbox.hasten("churn", 2.0)
+    assert taken(store, 2.0) == [("ops", "drift", "alert")]
+    assert under_way.sink == "log", "nobody else gets what is under way"
+
+
+def test_old_letters_of_ended_alerts_are_dropped(store: Store, post) -> None:
+    post("alert", "ok", at=5.0)
+    post("alert", rule="pager", at=5.0)
+    for letter in store.outbox.pending("churn"):
+        store.outbox.sent(letter)
+    assert store.outbox.prune("churn", 5.0) == 0
+    assert store.outbox.prune("churn", 6.0) == 2, "the open one is kept: its end goes to whom it was told"
+    assert store.outbox.prune("churn", 6.0) == 0
