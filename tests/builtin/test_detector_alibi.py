@@ -270,14 +270,7 @@ def test_reference_rows_are_needed(name):
     laws_plugin.it_can_be_pickled, laws_plugin.its_module_loads_nothing_heavy,
 ], ids=lambda law: law.__name__)  # fmt: skip
 @pytest.mark.parametrize("name", EACH)
-def test_they_keep_the_laws_of_a_detector(monkeypatch, name, law):
-    kit = laws_detector.evidence
-
-    def with_reference(plugin, window, **more):
-        given = kit(plugin, window, **more)
-        return given if given.reference_rows is not None else replace(given, reference_rows=laws_detector.rows())
-
-    monkeypatch.setattr(laws_detector, "evidence", with_reference)
+def test_they_keep_the_laws_of_a_detector(name, law):
     law(detector(name))
 
 
