@@ -1,5 +1,5 @@
 """The monitoring report at its limit: 50 columns (30 numeric, 20 of text), 30 days of hourly windows, two signals by column
-with all their distances, performance by the hour and by the day, 118 alerts.
+with all their distances, performance by the hour and by the day, 114 alerts.
 
 Writing is `pages.monitoring_report.render`, from verdicts and profiles in memory to the text of the page, in this process; the
 first page also loads the template engine and compiles the templates, so a process that writes one report pays for that once.
