@@ -56,6 +56,8 @@ def carry_out(plan: Plan, project: Path, *, output: str, until: str | None = Non
         return apply_plan(plan, project, until=until)
     console = make_console()
     console.print(f"[bold]{plan.name}[/]  plan {plan.digest[:12]}")
+    for notice in plan.notices:
+        console.print(f"note: {notice}", markup=False)
     if not console.is_terminal:
         return apply_plan(plan, project, progress=_line_printer(console), until=until)
     steps = StepList([step.id for step in plan.steps])

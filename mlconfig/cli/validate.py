@@ -33,6 +33,8 @@ def command(recipe: Path, overrides: tuple[str, ...], output: str) -> int:
         return 2
     if output == "text":
         click.echo(f"{recipe}: fine ({plan.name}, {plan.task}, {len(plan.steps)} steps)")
+        for notice in plan.notices:
+            click.echo(f"note: {notice}")
     else:
-        click.echo(json.dumps({"problems": []}, indent=2))
+        click.echo(json.dumps({"problems": [], "notices": list(plan.notices)}, indent=2, ensure_ascii=False))
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlconfig.compiler.bench import PROPERTIES, Bench, listed
 from mlconfig.compiler.learning_checks import check_features, check_model
 from mlconfig.compiler.space_checks import check_space
-from mlconfig.contracts import DetectorTags, ExporterTags, MetricTags, SearcherTags, SinkTags, SourceTags, TriggerTags
+from mlconfig.compiler.watching_checks import check_watching
+from mlconfig.contracts import ExporterTags, MetricTags, SearcherTags, SourceTags
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.errors import PluginError
 from mlconfig.vocabulary import parse_duration, parse_size
@@ -23,7 +24,7 @@ def check(bench: Bench) -> None:
     if recipe.tuning.space:
         searcher = recipe.tuning.searcher
         bench.plugin("searcher", SearcherTags, "tuning.searcher.name", searcher.name, searcher.params)
-    _check_watching(bench)
+    check_watching(bench)
     if not bench.problems:  # a searched path is checked by putting values into a step, which needs all plugins
         check_space(bench)
 
@@ -73,16 +74,3 @@ def _check_bound(bench: Bench, path: str, gate: str, bound: float | str | None) 
 def _check_packaging(bench: Bench) -> None:
     exporter = bench.recipe.packaging.exporter
     bench.plugin("exporter", ExporterTags, "packaging.exporter.name", exporter.name, exporter.params)
-
-
-def _check_watching(bench: Bench) -> None:
-    recipe = bench.recipe
-    for name, signal in recipe.monitoring.signals.items() if recipe.monitoring is not None else ():
-        bench.plugin("detector", DetectorTags, f"monitoring.signals.{name}.name", signal.name, signal.params)
-    for name, sink in recipe.alerts.sinks.items():
-        bench.plugin("sink", SinkTags, f"alerts.sinks.{name}.name", sink.name, sink.params)
-    for name, params in recipe.retraining.when.items() if recipe.retraining is not None else ():
-        path = f"retraining.when.{name}"
-        tags = bench.plugin("trigger", TriggerTags, path, name, params)
-        if tags is not None and tags.needs_monitoring and recipe.monitoring is None:
-            bench.problem(path, f"`{name}` reads monitoring's verdicts, and monitoring is switched off")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlconfig.compiler.bench import Bench
+from mlconfig.compiler.watching import notices, watched
 from mlconfig.plan.steps import DeployStep, MonitorStep, RetrainStep
 
 
@@ -20,19 +21,21 @@ def deploy_step(bench: Bench) -> DeployStep | None:
 
 def monitor_step(bench: Bench) -> MonitorStep | None:
     """Windows over the endpoint's log."""
-    recipe = bench.recipe
-    if recipe.monitoring is None or not _serves(bench):
+    alerts, monitoring = bench.recipe.alerts, watched(bench)
+    if monitoring is None or not _serves(bench):
         return None
-    detectors = dict.fromkeys(signal.name for signal in recipe.monitoring.signals.values())
-    sinks = dict.fromkeys(sink.name for sink in recipe.alerts.sinks.values())
+    detectors = dict.fromkeys(signal.name for signal in monitoring.signals.values())
+    sinks = dict.fromkeys(sink.name for sink in alerts.sinks.values())
     return MonitorStep(
         id="monitor",
         inputs=("deploy",),
         plugins=(*(bench.pin("detector", name) for name in detectors), *(bench.pin("sink", name) for name in sinks)),
         endpoint=bench.endpoint,
         metric=bench.metric,
-        monitoring=recipe.monitoring,
-        alerts=recipe.alerts,
+        monitoring=monitoring,
+        alerts=alerts,
+        fairness=bench.recipe.evaluation.fairness,
+        notices=notices(bench),
     )
 
 

@@ -71,6 +71,12 @@ class Plan(Frozen):
         """The step of a kind, or None."""
         return next((step for step in self.steps if isinstance(step, kind)), None)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What somebody should know before applying it, such as a detector's licence."""
+        monitor = self.find(MonitorStep)
+        return monitor.notices if monitor is not None else ()
+
     def run_key(self, step: BaseStep, content: str) -> str:
         """The declared digest with the content of the source: what was carried out under it need not run again."""
         return hashlib.sha256(f"{self.digests[step.id]}:{content}".encode()).hexdigest()

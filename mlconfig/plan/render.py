@@ -38,7 +38,12 @@ def render_plan(plan: Plan, changes: Sequence[Change] = ()) -> str:
         for change in changes
         if change.action == "remove"
     ]
-    return "\n".join(line.rstrip() for line in [*lines, *_summary(changes)]) + "\n"
+    notices = [f"note: {notice}" for notice in plan.notices]
+    return "\n".join(line.rstrip() for line in [*lines, *_summary(changes), *_apart(notices)]) + "\n"
+
+
+def _apart(lines: list[str]) -> list[str]:
+    return ["", *lines] if lines else []
 
 
 def _step_lines(step: BaseStep, change: Change | None, branch: str, stem: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -130,7 +130,7 @@ class DeployStep(BaseStep):
 
 
 class MonitorStep(BaseStep):
-    """Watch the endpoint's windows against the reference profile, and send alerts."""
+    """Watch the endpoint's windows against the reference profile, and send alerts. ``notices`` are of its detectors."""
 
     kind: Literal["monitor"] = "monitor"
     endpoint: str
@@ -138,6 +138,11 @@ class MonitorStep(BaseStep):
     monitoring: Monitoring
     alerts: Alerts
     fairness: Fairness = Fairness()
+    notices: Tuple[str] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """Without the notices: they change nothing that is done."""
+        return {name: value for name, value in super().settings().items() if name != "notices"}
 
 
 class RetrainStep(BaseStep):

@@ -45,7 +45,7 @@ def test_validate_tells_all_problems_of_a_recipe(project, run, tmp_path):
 
 def test_validate_for_machines(project, run):
     fine = run("validate", "toy.yaml", "-o", "json")
-    assert (fine.code, fine.json) == (0, {"problems": []})
+    assert (fine.code, fine.json) == (0, {"problems": [], "notices": []})
     ended = run("validate", "toy.yaml", "-o", "json", "tuning.trails=5", "random_state=-1")
     assert (ended.code, ended.err) == (2, "")
     found = {problem["path"]: problem for problem in ended.json["problems"]}
