@@ -31,6 +31,10 @@ $(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@command -v promtool >/dev/null || test -x $(BIN)/promtool || ( cd "$$(mktemp -d)" && apt-get update -qq \
 	  && apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool $(BIN)/ && rm -r "$$PWD" ) \
 	  || echo "promtool is missing (Debian: package prometheus); tests that need it are skipped"
+	@# A browser, for the tests that look at pages in one.
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } 2>/dev/null \
+	  || echo "Chromium is missing (Debian: apt-get install chromium); tests that need a browser are skipped"
 	touch $@
 
 # uv installs these 180 packages in a tenth of pip's time; where it cannot (an index that only pip is told of), pip does.
