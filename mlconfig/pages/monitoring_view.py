@@ -77,6 +77,8 @@ class View:
             return f"{plural(len(bad), 'signal')} {'needs' if len(bad) == 1 else 'need'} a person."
         if suspected:
             return f"{plural(len(suspected), 'signal')} {'is' if len(suspected) == 1 else 'are'} suspected; watch it."
+        if once := [card for card in judged if card.beyond]:
+            return f"Fine so far; {plural(len(once), 'signal')} beyond the limit in the newest window, too rarely to count."
         return f"All is fine: {plural(len(judged), 'signal')} judged, none beyond its limit."
 
     @cached_property

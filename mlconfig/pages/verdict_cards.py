@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Card:
-    """One signal. Texts may be empty; ``places`` beyond the first are ``more``."""
+    """One signal. Texts may be empty; ``places`` beyond the first are ``more``. ``beyond``: its newest window votes."""
 
     signal: str
     title: str
@@ -49,6 +49,7 @@ class Card:
     advice: str = ""
     compared: str = ""
     note: str = ""
+    beyond: bool = False
 
 
 def newest_by_scale(verdicts: Iterable[Verdict]) -> dict[str, dict[float, Verdict]]:
@@ -98,6 +99,7 @@ def _card(worst: Verdict, latest: Verdict, anchors: Mapping[str, str], reference
         advice=sentence(worst.advice) if wrong else "",
         compared=worst.reference or (reference_words if worst.findings else ""),
         note=_note(worst, latest, clock),
+        beyond=bool(worst.vote),
     )
 
 
@@ -118,12 +120,13 @@ def _what(verdict: Verdict, wrong_words: str, *, wrong: bool) -> str:
 
 def _nearest(findings: Sequence[Finding]) -> str:
     """What came nearest to its limit, so that fine is a figure and not a claim."""
-    nearest = max(findings, key=ratio, default=None)
+    nearest = max(findings, key=lambda finding: (finding.is_drift, ratio(finding)), default=None)
     if nearest is None:
         return "Nothing beyond its limit."
+    once = "Beyond its limit in the newest window, too rarely so far to count: " if nearest.is_drift else ""
     if nearest.column is None:
-        return sentence(nearest.message) or f"{_score(nearest)}."
-    return f"Nearest to its limit: {column_words(nearest.column)}, {_score(nearest)}."
+        return f"{once}{nearest.message}." if nearest.message and once else sentence(nearest.message or _score(nearest))
+    return f"{once or 'Nearest to its limit: '}{column_words(nearest.column)}, {_score(nearest)}."
 
 
 def _score(finding: Finding) -> str:

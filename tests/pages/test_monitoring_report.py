@@ -241,6 +241,20 @@ def test_one_window_and_no_current_rows_bear_a_page(make):
     assert "No prediction arrived." in words
 
 
+@pytest.mark.parametrize(
+    ("state", "score", "told"),
+    [
+        ("ok", 0.02, "All is fine: 1 signal judged, none beyond its limit."),
+        ("ok", 0.3, "Fine so far; 1 signal beyond the limit in the newest window, too rarely to count."),
+        ("suspect", 0.3, "1 signal is suspected; watch it."),
+        ("lasting", 0.3, "1 signal needs a person."),
+    ],
+)
+def test_the_first_line_is_the_verdict(make, state, score, told):
+    verdict = make.verdict("input_drift", 0, [make.finding("x", score)], state=state)
+    assert told in Parsed(render(make.report(1, verdicts=(verdict,)))).words
+
+
 def test_many_alerts_are_folded_and_very_many_are_counted(make):
     said = [make.alert(hour, resolved=resolved) for hour in range(0, 900, 2) for resolved in (False, True)]
     words = Parsed(render(make.report(900, alerts=tuple(said)))).words

@@ -60,6 +60,12 @@ def test_a_window_that_could_not_be_judged_neither_ends_nor_hides_an_alert(make)
     assert found[0].note == "The newest window (8 May 2026, 04:00) could not be judged: 12 rows, and 500 are needed."
 
 
+def test_one_window_beyond_its_limit_is_fine_and_still_told(make):
+    (card,) = told([make.verdict("input_drift", 3, [make.finding("a", 0.3), make.finding("b", 0.9, is_drift=False)])])
+    assert (card.state, card.beyond) == ("ok", True)
+    assert card.what == "Beyond its limit in the newest window, too rarely so far to count: a, PSI 0.3 (limit 0.1)."
+
+
 def test_an_episode_that_just_calmed_down_says_so(make):
     (card,) = told([make.verdict("input_drift", 3, [make.finding("a", 0.01)], state="suspect")])
     assert card.what.endswith("The newest window is within its limits again.")
