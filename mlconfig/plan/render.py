@@ -20,7 +20,8 @@ from mlconfig.plan.steps import (
     TrainStep,
     TuneStep,
 )
-from mlconfig.sections import Gate
+from mlconfig.sections import Gate, Signal
+from mlconfig.sections.monitoring import STANDARD_SIGNALS
 from mlconfig.vocabulary import format_duration
 
 SIGNS = {"add": "+", "change": "~", "keep": "=", "remove": "-", "unknown": "?"}
@@ -103,7 +104,8 @@ def _register(step: RegisterStep) -> str:
 
 
 def _evaluate(step: EvaluateStep) -> str:
-    return f"the packaged bytes: {', '.join(step.metrics)}"
+    groups = f"; fairness by {', '.join(step.fairness.groups)}" if step.fairness.groups else ""
+    return f"the packaged bytes: {', '.join(step.metrics)}{groups}"
 
 
 def _gate(step: GateStep) -> str:
@@ -127,9 +129,15 @@ def _deploy(step: DeployStep) -> str:
 
 def _monitor(step: MonitorStep) -> str:
     watch = step.monitoring
-    signals = ", ".join(f"{name} ({signal.name})" for name, signal in watch.signals.items())
+    signals = ", ".join(_signal(name, signal) for name, signal in watch.signals.items()) or "nothing"
     sinks = ", ".join(step.alerts.sinks) or "nobody"
     return f"every {format_duration(watch.every)} by {watch.time} time: {signals}; alerts to {sinks}"
+
+
+def _signal(name: str, signal: Signal) -> str:
+    """A signal by name, with the detector where it is not the one that the name stands for."""
+    implied = STANDARD_SIGNALS.get(name, {}).get("name") == signal.name
+    return name if implied else f"{name} ({signal.name})"
 
 
 def _retrain(step: RetrainStep) -> str:

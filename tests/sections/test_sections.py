@@ -1,22 +1,29 @@
 """The section models: their own rules, their shorthand, and that each reads back what it writes."""
 
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
 
 from mlconfig import sections
 from mlconfig.sections import (
+    AlertRule,
     Alerts,
+    Columns,
     Data,
     Dimension,
     Evaluation,
     EventTime,
+    Fairness,
     Features,
     Gate,
     Model,
     Monitoring,
     Persistence,
+    Reference,
     RetrainData,
     Retraining,
+    Signal,
     Split,
     Tuning,
 )
@@ -29,6 +36,8 @@ SMALLEST = {
     "Dimension": '{"int": [1, 2]}',
     "EventTime": '{"columns": ["ts"]}',
     "Signal": '{"name": "psi"}',
+    "Columns": '{"top": 10}',
+    "AlertRule": '{"signal": "input_drift"}',
     "Sink": '{"name": "log"}',
 }
 
@@ -65,6 +74,22 @@ def test_every_key_says_what_it_is(name):
         (Dimension, '{"float": [0, 1], "log": true}', "above 0"),
         (Gate, '{"judge": "point"}', "needs `min`"),
         (Persistence, '{"alert": [4, 3]}', "m ≤ n"),
+        (Columns, '{"names": ["a"], "top": 2}', "either names or `top`"),
+        (Columns, '{"top": 0}', "greater than or equal to 1"),
+        (Signal, '{"name": "psi", "report": ["emd"]}', "'ks', 'js', 'kl', 'chi2' or 'wasserstein'"),
+        (Signal, '{"name": "psi", "every": "0s"}', "should be greater than"),
+        (
+            Reference,
+            '{"use": "production", "period": {"since": "2026-01-01"}}',
+            "needs a `period` with `since` and `until`",
+        ),
+        (Reference, '{"period": {"since": "2026-01-01", "until": "2026-02-01"}}', "no effect with `use: training`"),
+        (Reference, '{"season": "month"}', "'auto', 'none', 'hour' or 'weekday'"),
+        (AlertRule, '{"signal": "input_drift", "normal": [0.1, 0]}', "so low ≤ high"),
+        (AlertRule, '{"signal": "input_drift", "normal": [0.1]}', "at least 2 items"),
+        (Alerts, '{"repeat": "0s"}', "should be greater than"),
+        (Fairness, '{"min_ratio": 0}', "greater than 0"),
+        (Fairness, '{"max_gap": 1.0}', "less than 1"),
         (RetrainData, '{"use": "window"}', "needs `length`"),
         (RetrainData, '{"length": "1d"}', "does not take `length`"),
         (Tuning, '{"trials": "5"}', "valid integer"),
@@ -83,9 +108,34 @@ def test_naming_one_signal_changes_that_one():
     )
     signals = Monitoring.model_validate_json(text, strict=True).signals
     assert {name: signal.name for name, signal in signals.items()} == {
-        "input_drift": "psi", "performance": "performance", "shift": "ks",
+        "input_drift": "psi", "multivariate_drift": "correlation", "domain": "domain_classifier",
+        "prediction_drift": "psi", "confidence": "confidence", "performance": "performance",
+        "estimated_performance": "cbpe", "fairness": "fairness", "service": "service", "shift": "ks",
     }  # fmt: skip
     assert signals["performance"].params == {"max_drop": 0.1}
+    assert signals["domain"].every == timedelta(days=1)
+
+
+def test_another_detector_takes_over_none_of_our_settings():
+    text = '{"signals": {"domain": "alibi.classifier", "input_drift": {"params": {"bins": 8}}}}'
+    signals = Monitoring.model_validate_json(text, strict=True).signals
+    assert (signals["domain"].name, signals["domain"].every) == ("alibi.classifier", None)
+    assert (signals["input_drift"].name, signals["input_drift"].params) == ("psi", {"bins": 8})
+
+
+@pytest.mark.parametrize(
+    ("said", "names", "top"),
+    [('["a", "b"]', ("a", "b"), None), ('{"names": ["a"]}', ("a",), None), ('{"top": 3}', None, 3)],
+)
+def test_columns_are_named_or_counted(said, names, top):
+    columns = Signal.model_validate_json(f'{{"name": "psi", "columns": {said}}}', strict=True).columns
+    assert (columns.names, columns.top) == (names, top)
+
+
+def test_a_removed_signal_stays_removed_when_read_back():
+    monitoring = Monitoring.model_validate_json('{"signals": {"domain": "none"}}', strict=True)
+    assert monitoring.model_dump(mode="json")["signals"]["domain"] == "none"
+    assert "domain" not in Monitoring.model_validate_json(monitoring.model_dump_json(), strict=True).signals
 
 
 def test_naming_one_kind_of_features_keeps_the_others():
