@@ -113,8 +113,8 @@ class Signal(PluginRef):
     report: Tuple[Distance] | None = Field(
         None, description="Distances told beside the one that decides; null: all, where the detector compares columns."
     )
-    every: Duration | None = Field(
-        None, gt=timedelta(0), description="null: each window of monitoring.every and of scales."
+    every: Annotated[Duration, Field(gt=timedelta(0))] | None = Field(
+        None, description="null: each window of monitoring.every and of scales."
     )
     min_rows: int | None = Field(None, ge=1, description="null: monitoring.min_rows.")
     persistence: Persistence | None = Field(None, description="null: monitoring.persistence.")
