@@ -1,10 +1,13 @@
 """The report of a real version: windows, verdicts and alerts as they are kept, put together and written as a page."""
 
+import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from mlconfig.cli.main import main
 from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.reporting import report_of, write_report
 from mlconfig.errors import DataError, EngineError, PlanError
@@ -35,9 +38,14 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory, make_project, mlflow_uri, make_traffic_of):
+def shop(tmp_path_factory, make_project, mlflow_uri):
+    """The recipe of a project."""
+    return make_project(tmp_path_factory.mktemp("reported"), mlflow_uri).write(RECIPE)
+
+
+@pytest.fixture(scope="module")
+def live(shop, make_traffic_of):
     """Two usual hours, one without a request, two that moved."""
-    shop = make_project(tmp_path_factory.mktemp("reported"), mlflow_uri).write(RECIPE)
     plan = shop.plan()
     shop.go_live(plan)
     traffic = make_traffic_of(shop, plan)
@@ -131,3 +139,17 @@ def test_nothing_live_and_nothing_monitored_are_told(project):
     without = shop.plan("monitoring=none")
     with pytest.raises(PlanError, match="declares no monitoring"):
         write_report(shop.workspace(without), without)
+
+
+def test_the_verb_prints_where_it_is(live, shop, capsys, tmp_path):
+    overrides = [f"name={shop.name}", f"tracking.uri='{shop.mlflow}'", f"engine.storage='{shop.storage}'"]
+    asked = ["report", str(shop.folder / "recipe.yaml"), *overrides, "--version", "1", "--since", "2026-03-01"]
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--out", str(tmp_path / "page.html")])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'page.html'}\n"
+    with pytest.raises(SystemExit):
+        main([*asked, "-o", "json"])
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["path"]).parent == shop.storage / "reports"
+    assert Path(told["path"]).stat().st_size == told["size"]
