@@ -175,6 +175,7 @@ def _evidence(
         service=view.service if "service" in reads else None,
         facts=view.facts if "facts" in reads else None,
         fairness=watch.fairness,
+        metric_name=watch.metric_name,
     )
 
 
