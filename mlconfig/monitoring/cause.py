@@ -10,9 +10,9 @@ HALF = 0.5
 """A column that in one step is null, new or one single value in so many more of its rows has broken, not drifted."""
 MOSTLY = 0.9
 DAY = 86_400.0
-DAYS_OF_SEASON = 3
-"""An hour must stand out on so many days in a row before the clock is blamed."""
-RECENT_DAYS = 7
+SEASONS = ((DAY, 3), (7 * DAY, 2))
+"""Lengths in seconds; a time of day, or of the week, must have stood out so many times in a row, and most others of these
+days not, before the clock is blamed."""
 
 ADVICE: dict[Cause, str] = {
     "pipeline_break": "look at what sends these columns (a renamed, dropped or constant column); retraining on broken rows "
@@ -46,7 +46,6 @@ def _is_broken(details: Mapping[str, float]) -> bool:
         or nulls >= HALF
         or details.get("null_fraction_increase", 0.0) >= HALF
         or details.get("new_category_fraction", 0.0) >= HALF
-        or details.get("missing", 0.0) > 0
     )
 
 
@@ -81,15 +80,16 @@ def _concerns(verdict: Verdict, broken: Sequence[str]) -> bool:
 
 
 def _goes_by_the_clock(verdict: Verdict, earlier: Sequence[Verdict]) -> bool:
-    """Whether these hours stood out on each of the last days, and other hours did not."""
-    if verdict.scale >= DAY:
-        return False
-    recent = [v for v in earlier if v.vote is not None and v.window.start >= verdict.window.start - RECENT_DAYS * DAY]
-    at_this_hour = [v.vote for v in recent if (verdict.window.start - v.window.start) % DAY == 0]
-    others = [v.vote for v in recent if (verdict.window.start - v.window.start) % DAY != 0]
-    if len(at_this_hour) < DAYS_OF_SEASON or not others:
-        return False
-    return all(at_this_hour[-DAYS_OF_SEASON:]) and sum(map(bool, others)) < HALF * len(others)
+    """Whether this time of the day, or of the week, stood out before as it does now, and others did not."""
+    return any(_recurs(verdict, earlier, length, times) for length, times in SEASONS if verdict.scale < length)
+
+
+def _recurs(verdict: Verdict, earlier: Sequence[Verdict], length: float, times: int) -> bool:
+    start = verdict.window.start
+    recent = [v for v in earlier if v.vote is not None and v.window.start >= start - times * length]
+    then = [v.vote for v in recent if (start - v.window.start) % length == 0]
+    others = [v.vote for v in recent if (start - v.window.start) % length != 0]
+    return len(then) >= times and all(then) and sum(map(bool, others)) < HALF * len(others)
 
 
 def advice(verdict: Verdict, detector_reads: frozenset[str]) -> str:
