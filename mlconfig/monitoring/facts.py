@@ -12,6 +12,7 @@ from mlconfig.contracts.detector import WindowFacts
 if TYPE_CHECKING:
     from mlconfig.monitoring.watch import Watch
     from mlconfig.monitoring.window_counts import WindowCounts
+    from mlconfig.profiles.profile import Profile
     from mlconfig.records.service import ServiceStats
     from mlconfig.vocabulary import Window
 
@@ -32,14 +33,19 @@ def facts_of(
         rows_at: rows of the endpoint's windows of ``monitoring.every`` by start, all versions together.
         service: the requests of that time; null where they are not known.
     """
+    reference = watch.production or watch.baseline
+    # The more rows are drawn from the same population, the more of them are alike: beyond the reference's rows nothing follows.
+    comparable = 0 < counts.rows <= reference.inputs.rows
+    requests = service.requests if service is not None else 0
     return WindowFacts(
         rows=counts.rows,
         expected_rows=expected_rows(window, rows_at, watch.lengths[0]),
-        duplicate_fraction=counts.distinct.duplicate_fraction if counts.rows else None,
-        reference_duplicate_fraction=watch.baseline.duplicate_fraction,
+        duplicate_fraction=counts.distinct.duplicate_fraction if comparable else None,
+        reference_duplicate_fraction=reference.duplicate_fraction,
         newest_age=_newest_age(watch, window, counts),
-        missing=_missing(watch, counts),
-        rejected_fraction=service.rejected / service.requests if service is not None and service.requests else None,
+        missing=_missing(reference.inputs, counts),
+        rejected_fraction=service.rejected / requests if service is not None and requests else None,
+        requests=requests or None,
     )
 
 
@@ -67,11 +73,10 @@ def _newest_age(watch: Watch, window: Window, counts: WindowCounts) -> float | N
     return max(0.0, window.end - counts.newest_event)
 
 
-def _missing(watch: Watch, counts: WindowCounts) -> tuple[str, ...]:
+def _missing(reference: Profile, counts: WindowCounts) -> tuple[str, ...]:
     """Columns that are null in every row, though at least half of the reference's rows had a value."""
     if not counts.rows:
         return ()
-    reference = watch.baseline.inputs
     return tuple(
         name
         for name, column in counts.inputs.columns.items()

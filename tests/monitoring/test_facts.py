@@ -1,0 +1,88 @@
+"""What is known of a window beside its counts."""
+
+from dataclasses import replace
+
+import pytest
+
+from mlconfig.monitoring.baseline import Baseline
+from mlconfig.monitoring.facts import expected_rows, facts_of
+from mlconfig.monitoring.log import COUNTED
+from mlconfig.profiles.distinct import Distinct
+from mlconfig.records.service import ServiceStats
+from mlconfig.vocabulary import Window
+
+from .conftest import BEGIN, HOUR, Log, make_watch
+
+DAY = 24 * HOUR
+WINDOW = Window(start=BEGIN, end=BEGIN + HOUR)
+
+
+def window(start, length):
+    return Window(start=start, end=start + length)
+
+
+def test_an_hour_is_expected_to_be_like_the_same_hour_of_earlier_days():
+    rows = {day * DAY + hour * HOUR: 1000 + day if hour == 9 else 10 for day in range(10) for hour in range(24)}
+    assert expected_rows(window(8 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 1003.5  # the median of days 0 to 7
+    assert expected_rows(window(8 * DAY + 10 * HOUR, HOUR), rows, HOUR) == 10
+    assert expected_rows(window(2 * DAY + 9 * HOUR, HOUR), rows, HOUR) is None  # two days say too little
+
+
+def test_a_day_is_expected_to_be_like_the_days_before_and_silence_counts():
+    rows = {day * DAY + hour * HOUR: 100 for day in range(6) if day != 3 for hour in range(24)}
+    assert expected_rows(window(6 * DAY, DAY), rows, HOUR) == 2400
+    few = {0.0: 100, 5 * DAY: 100}
+    assert expected_rows(window(6 * DAY, DAY), few, HOUR) == 0
+    assert expected_rows(window(DAY, DAY), {}, HOUR) is None
+
+
+def test_a_window_that_does_not_divide_the_day_follows_those_before_it():
+    rows = {place * 5 * HOUR: 50 + place for place in range(6)}
+    assert expected_rows(window(30 * HOUR, 5 * HOUR), rows, 5 * HOUR) == 52.5
+
+
+@pytest.fixture
+def counted():
+    """A watched version with a reference of 700 rows, and the counts of a window of so many."""
+
+    def count(rows, **columns):
+        watched, log = make_watch(reference_rows=700), Log()
+        log.hour(0, rows, **columns)
+        (block,) = log.blocks(version="1", columns=COUNTED)
+        return watched, watched.counter.count(block)
+
+    return count
+
+
+def test_doubles_are_not_judged_in_a_window_larger_than_the_reference(counted):
+    watched, counts = counted(600)
+    doubled = replace(counts, distinct=Distinct(counts.distinct.minima[:300], 600))
+    assert facts_of(watched, WINDOW, doubled, {}, None).duplicate_fraction == 0.5
+    watched, counts = counted(800)
+    assert facts_of(watched, WINDOW, counts, {}, None).duplicate_fraction is None
+
+
+def test_a_column_that_is_null_throughout_is_missing_unless_it_was_null_before(counted):
+    watched, counts = counted(100, x=[None] * 100)
+    assert facts_of(watched, WINDOW, counts, {}, None).missing == ("x",)
+    empty = Baseline(counts.inputs)  # there x was null
+    assert facts_of(watched.with_production(empty), WINDOW, counts, {}, None).missing == ()
+    assert facts_of(watched, WINDOW, watched.counter.nothing, {}, None).missing == ()
+
+
+def test_refused_requests_are_told_with_their_number(counted):
+    watched, counts = counted(100)
+    stats = ServiceStats(answered=290, rejected=100, errors=10)
+    found = facts_of(watched, WINDOW, counts, {}, stats)
+    assert (found.rejected_fraction, found.requests) == (0.25, 400)
+    assert facts_of(watched, WINDOW, counts, {}, ServiceStats()).rejected_fraction is None
+
+
+def test_the_newest_row_has_an_age_by_arrival_alone(counted):
+    watched, counts = counted(100)
+    late = replace(counts, newest_event=WINDOW.end - 50.0)
+    assert facts_of(watched, WINDOW, late, {}, None).newest_age == 50.0
+    ahead = replace(counts, newest_event=WINDOW.end + 50.0)
+    assert facts_of(watched, WINDOW, ahead, {}, None).newest_age == 0.0
+    by_event = make_watch(reference_rows=700, time="event")
+    assert facts_of(by_event, WINDOW, late, {}, None).newest_age is None
