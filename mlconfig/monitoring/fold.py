@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,21 @@ import numpy as np
 
 from mlconfig.monitoring.answers import Coder, answered, inputs_of, levels_of, output_kinds, scores_of
 from mlconfig.monitoring.log import by_window
-from mlconfig.monitoring.window_counts import WindowCounts, empty_counts
+from mlconfig.monitoring.window_counts import WindowCounts, dump_counts, empty_counts, load_counts
 from mlconfig.profiles.distinct import hash_rows, sketch
 from mlconfig.profiles.layout import fit_layout
 from mlconfig.profiles.profile import empty_profile, profile_of
 from mlconfig.profiles.scores import count_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pyarrow as pa
 
     from mlconfig.monitoring.baseline import Baseline
     from mlconfig.profiles.layout import Layout
     from mlconfig.records.signature import Signature
+
+OPEN = 64
+"""Windows that are kept ready to be added to; counts of 20 columns take half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,56 @@ class Counter:
         return count_scores(self.classes, codes[known], scores[known], levels)
 
 
+class FoldedWindows(Mapping[float, WindowCounts]):
+    """Counts by the start of their window. The windows touched last are kept as they are, all others packed to a twentieth:
+    a first pass over months of windows must fit into memory.
+    """
+
+    def __init__(self, open_at_once: int = OPEN) -> None:
+        self._most, self._open, self._packed = open_at_once, dict[float, WindowCounts](), dict[float, bytes]()
+        self._rows: dict[float, int] = {}
+
+    def add(self, start: float, counts: WindowCounts) -> None:
+        """Add rows to a window."""
+        if start in self._rows:
+            counts = self[start].merge(counts)
+            self.drop(start)
+        self._open[start] = counts
+        self._rows[start] = counts.rows
+        if len(self._open) > self._most:
+            oldest = next(iter(self._open))
+            self._packed[oldest] = dump_counts(self._open.pop(oldest))
+
+    def drop(self, start: float) -> None:
+        """Forget a window."""
+        del self._rows[start]
+        self._open.pop(start, None)
+        self._packed.pop(start, None)
+
+    def rows(self, start: float) -> int:
+        """Of a window, without unpacking it."""
+        return self._rows[start]
+
+    def __getitem__(self, start: float) -> WindowCounts:
+        return self._open[start] if start in self._open else load_counts(self._packed[start])
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def fold_windows(
     blocks: Iterator[pa.Table], counter: Counter, time: Any, length: float, only: str | None = None
-) -> dict[float, WindowCounts]:
-    """The counts of each window that a block touches, by start. Memory: a window's counts each, and one block.
+) -> FoldedWindows:
+    """The counts of each window that a block touches, by start. Memory: one block, and the windows' counts.
 
     ``only``: rows of other versions than this count as asked, and not as answered.
     """
     import pyarrow.compute as pc
 
-    found: dict[float, WindowCounts] = {}
+    found = FoldedWindows()
     for start, rows, _ in by_window(blocks, time, length):
         parts = [(rows, True)]
         if only is not None:
@@ -111,6 +153,5 @@ def fold_windows(
             parts = [(rows.filter(mine), True), (rows.filter(pc.invert(mine)), False)]
         for part, answers in parts:
             if len(part):
-                counts = counter.count(part, answers=answers)
-                found[start] = found[start].merge(counts) if start in found else counts
+                found.add(start, counter.count(part, answers=answers))
     return found

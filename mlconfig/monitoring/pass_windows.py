@@ -41,14 +41,16 @@ class PassWindows:
         self._clock = now
         self._timeless = 0
         self._watermark = -math.inf
-        kept = list(store.windows) if store is not None else []
-        since = kept[-1] + self._base if kept else None
+        self._log = log
+        self._kept = dict(store.windows) if store is not None else {}
+        since = max(self._kept) + self._base if self._kept else None
         blocks = self._dated(
             log.blocks(since, now if self._by_arrival else None, watch.monitoring.time, watch.version, COUNTED)
         )
         self._fresh = fold_windows(blocks, watch.counter, watch.monitoring.time, self._base)
         self.until = now if self._by_arrival else max(self._watermark, since if since is not None else -math.inf)
-        self._fresh = {start: found for start, found in self._fresh.items() if start + self._base <= self.until}
+        for start in [start for start in self._fresh if start + self._base > self.until]:
+            self._fresh.drop(start)
         for start in sorted(self._fresh) if store is not None else ():
             assert store is not None
             store.put(start, self._fresh[start])
@@ -83,8 +85,7 @@ class PassWindows:
     @cached_property
     def starts(self) -> list[float]:
         """Where the windows with rows start, ascending."""
-        kept = self._store.windows if self._store is not None else {}
-        return sorted({*kept, *self._fresh})
+        return sorted({*self._kept, *self._fresh})
 
     def complete(self, length: float, begin: float) -> Iterator[Window]:
         """Complete windows of a length from the one that holds ``begin`` on, oldest first; by event time those with rows."""
@@ -113,11 +114,7 @@ class PassWindows:
         return {start: self._rows(start) for start in self.starts}
 
     def _rows(self, start: float) -> int:
-        fresh = self._fresh.get(start)
-        if fresh is not None:
-            return fresh.rows
-        assert self._store is not None
-        return self._store.windows[start].rows
+        return self._fresh.rows(start) if start in self._fresh else self._kept[start].rows
 
     def counts(self, window: Window) -> WindowCounts:
         """Everything that was counted in a window."""
@@ -125,7 +122,15 @@ class PassWindows:
         return merged((counts for counts in found if counts is not None), self._watch.counter.nothing)
 
     def _counts(self, start: float) -> WindowCounts | None:
-        fresh = self._fresh.get(start)
-        if fresh is not None or self._store is None:
-            return fresh
-        return self._store.get(start)
+        if start in self._fresh or self._store is None:
+            return self._fresh.get(start)
+        return self._store.get(start) or self._counted_again(self._store, start)
+
+    def _counted_again(self, store: WindowStore, start: float) -> WindowCounts | None:
+        """A window whose file cannot be read, as far as its rows are still logged."""
+        time, end = self._watch.monitoring.time, start + self._base
+        blocks = self._log.blocks(start, end, time, self._watch.version, COUNTED)
+        counts = fold_windows(blocks, self._watch.counter, time, self._base).get(start)
+        if counts is not None:
+            store.put(start, counts)
+        return counts
