@@ -23,6 +23,8 @@ from mlconfig.profiles.profile import Profile
 from mlconfig.vocabulary import Window
 
 HOURS, WEEK = 24, 168
+_QUARTER = 900
+"""Seconds. Clocks differ from UTC by quarters of an hour at the finest."""
 MAGIC = b"MLPS"
 VERSION = 1
 Level = Literal["hour", "weekday"]
@@ -75,9 +77,7 @@ def hours_of_week(window: Window, time_zone: str) -> frozenset[int]:
     if window.end - window.start >= 7 * 86_400:
         return frozenset(range(WEEK))
     moments = [window.start]
-    while (
-        following := (moments[-1] // 1800 + 1) * 1800
-    ) < window.end:  # zones are off by half hours at the finest that matters
+    while (following := (moments[-1] // _QUARTER + 1) * _QUARTER) < window.end:
         moments.append(following)
     clocks = (datetime.fromtimestamp(moment, UTC).astimezone(zone) for moment in moments)
     return frozenset(clock.weekday() * HOURS + clock.hour for clock in clocks)
