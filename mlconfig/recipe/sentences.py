@@ -65,7 +65,10 @@ def sentence(kind: str, message: str, context: Mapping[str, Any], value: Any) ->
         return _choice(str(context.get("expected", "")), value)
     if kind in _BOUNDS:
         name, text = _BOUNDS[kind]
-        return f"must be {text.format(context.get(name))}; got {brief(value)}", ""
+        bound = str(context.get(name)).replace(
+            "datetime.timedelta(0)", "0 seconds"
+        )  # how pydantic writes it below a null
+        return f"must be {text.format(bound)}; got {brief(value)}", ""
     return f"must be {_wanted(kind, context)}; got {brief(value)}", ""
 
 

@@ -21,6 +21,19 @@ WRONG = [
     ("features.exclude=a", 'features.exclude: must be a list; got "a"'),
     ("monitoring.every=5", "monitoring.every: a duration is a number with its unit"),
     ("monitoring.every=0s", "monitoring.every: must be more than 0 seconds; got 0s"),
+    ("monitoring.signals.domain.every=0s", 'monitoring.signals.domain.every: must be more than 0 seconds; got "0s"'),
+    (
+        "monitoring.signals.input_drift.colums=[a]",
+        "monitoring.signals.input_drift.colums: unknown key (did you mean `columns`?)",
+    ),
+    (
+        "monitoring.signals.input_drift.columns.tpo=3",
+        "monitoring.signals.input_drift.columns.tpo: unknown key (did you mean `top`?)",
+    ),
+    (
+        "monitoring.signals.input_drift.report=[emd]",
+        'monitoring.signals.input_drift.report.0: must be ks, js, kl, chi2 or wasserstein; got "emd"',
+    ),
     ("evaluation.gates.auc.min=true", "evaluation.gates.auc.min: must be a number or text; got true"),
     ("evaluation.gates.auc={mode: report}", "evaluation.gates.auc: a gate needs `min`, `max`, `not_worse_by`"),
     ("data.split.test_fraction=1.5", "data.split.test_fraction: must be"),
