@@ -11,7 +11,7 @@ import pytest
 import mlconfig.cli
 from mlconfig.cli.main import VERBS, cli
 
-SHARED = {"carrying", "main", "multirun", "options", "places", "tables", "waiting"}
+SHARED = {"carrying", "explained", "main", "multirun", "options", "places", "tables", "waiting"}
 """Modules of the room that are no verb."""
 
 

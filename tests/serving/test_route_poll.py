@@ -46,6 +46,9 @@ def start(tmp_path, source):
 
 
 def polls(source, count=2):
+    """Wait for so many polls from now on; those of before tell nothing about what has been set since."""
+    while source.asked.acquire(blocking=False):
+        pass
     for _ in range(count):
         assert source.asked.acquire(timeout=10)
 
