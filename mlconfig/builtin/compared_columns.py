@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mlconfig.contracts.detector import Evidence
 from mlconfig.profiles.distances import Comparison, compare
 from mlconfig.profiles.profile import ColumnCounts
@@ -58,7 +60,8 @@ def share_details(reference: ColumnCounts, current: ColumnCounts) -> dict[str, f
     """Shares of nulls, and of the window's most frequent value (its histogram bucket, its level), of all rows on either side.
 
     Levels that the reference never had are one value here, and so are those that are not kept. A column that is fed nulls,
-    zeros or one constant has nearly all of the window in one of them, where the reference had not.
+    zeros or one constant has nearly all of the window in one of them, where the reference had not. ``reference_values``: how
+    many even values would be as diverse as the reference's (inverse of Simpson's index, Nature 1949).
     """
     now, before = current.vector(), reference.vector()
     top = int(now.argmax())
@@ -67,4 +70,5 @@ def share_details(reference: ColumnCounts, current: ColumnCounts) -> dict[str, f
         "reference_null_fraction": reference.nulls / reference.rows,
         "top_share": int(now[top]) / current.rows,
         "reference_top_share": int(before[top]) / reference.rows,
+        "reference_values": 1.0 / float(np.square(before / max(int(before.sum()), 1)).sum() or 1.0),
     }

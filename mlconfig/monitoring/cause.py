@@ -9,6 +9,7 @@ from mlconfig.records.verdict import Cause, Finding, Verdict
 HALF = 0.5
 """A column that in one step is null, new or one single value in so many more of its rows has broken, not drifted."""
 MOSTLY = 0.9
+RARE = 0.1
 DAY = 86_400.0
 SEASONS = ((DAY, 3), (7 * DAY, 2))
 """Lengths in seconds; a time of day, or of the week, must have stood out so many times in a row, and most others of these
@@ -38,15 +39,17 @@ def broken_columns(findings: Sequence[Finding]) -> list[str]:
 
 
 def _is_broken(details: Mapping[str, float]) -> bool:
-    nulls = details.get("null_fraction", 0.0) - details.get("reference_null_fraction", 0.0)
+    nulls = details.get("null_fraction", 0.0)
+    more_nulls = max(nulls - details.get("reference_null_fraction", 0.0), details.get("null_fraction_increase", 0.0))
+    new = details.get("new_category_fraction", 0.0) * (1.0 - nulls)  # of all rows: a column may be hardly ever filled
+    return more_nulls >= HALF or new >= HALF or _went_constant(details)
+
+
+def _went_constant(details: Mapping[str, float]) -> bool:
+    """Whether a column that varied shows one value. One of two common ones may be gone with a part of the rows: that is drift."""
     top, before = details.get("top_share", 0.0), details.get("reference_top_share", 0.0)
-    constant = top >= MOSTLY and top - before >= HALF
-    return (
-        constant
-        or nulls >= HALF
-        or details.get("null_fraction_increase", 0.0) >= HALF
-        or details.get("new_category_fraction", 0.0) >= HALF
-    )
+    varied = before < RARE or details.get("reference_values", 3.0) > 2
+    return top >= MOSTLY and top - before >= HALF and varied
 
 
 def probable_cause(verdict: Verdict, earlier: Sequence[Verdict], together: Mapping[str, Verdict]) -> Cause | None:

@@ -74,6 +74,8 @@ def test_hours_that_were_not_judged_blame_nothing():
         {"null_fraction": 0.8, "reference_null_fraction": 0.1},
         {"null_fraction_increase": 0.6},
         {"top_share": 0.97, "reference_top_share": 0.02},
+        {"top_share": 1.0, "reference_top_share": 0.4, "reference_values": 5.0},
+        {"top_share": 1.0, "reference_top_share": 0.05, "reference_values": 1.1},
         {"new_category_fraction": 0.9},
     ],
 )
@@ -87,7 +89,9 @@ def test_columns_fed_nulls_one_value_or_new_levels_are_broken(details):
         {"null_fraction": 0.5, "reference_null_fraction": 0.1},
         {"top_share": 0.97, "reference_top_share": 0.6},  # it was nearly constant before
         {"top_share": 0.05, "reference_top_share": 1.0},  # a constant that came alive
+        {"top_share": 1.0, "reference_top_share": 0.4, "reference_values": 1.9},  # one of two hotels sends no rows
         {"new_category_fraction": 0.3},
+        {"new_category_fraction": 1.0, "null_fraction": 0.97, "reference_null_fraction": 0.97},
     ],
 )
 def test_what_may_be_drift_is_not_called_broken(details):
