@@ -47,8 +47,8 @@ def is_asked_for(bench: Bench, name: str) -> bool:
     assert recipe.monitoring is not None
     if not recipe.written_here(path):
         return False
-    spelled_out = all(recipe.written(f"{path}.{key}") for key in Signal.model_fields)
-    return not (spelled_out and recipe.monitoring.signals[name] == Monitoring().signals.get(name))
+    says_no_more = recipe.monitoring.signals[name] == Monitoring().signals.get(name)
+    return not (says_no_more and all(recipe.written(f"{path}.{key}") for key in Signal.model_fields))
 
 
 def why_not(bench: Bench, detector: str, tags: DetectorTags) -> tuple[str, str] | None:

@@ -81,9 +81,12 @@ def _check_pace(bench: Bench, name: str, signal: Signal) -> None:
 
 def _check_rules(bench: Bench) -> None:
     """A rule about a standard signal that is left out, because it does not apply, would never speak."""
-    rules, signals = bench.recipe.alerts.rules, declared_signals(bench)
+    rules = bench.recipe.alerts.rules
+    if rules == AUTO:
+        return
+    signals = declared_signals(bench)
     left_out = signals.keys() - watched_signals(bench).keys()
-    for name, rule in rules.items() if rules != AUTO else ():
+    for name, rule in rules.items():
         signal = signals.get(rule.signal)
         tags = tags_of(bench, signal.name) if signal is not None and rule.signal in left_out else None
         reason = why_not(bench, signal.name, tags) if signal is not None and tags is not None else None
