@@ -27,8 +27,8 @@ OCTAVES = 24
 LARGEST = (OCTAVES << MANTISSA_BITS) + 1
 """Magnitude index of all that is beyond the last octave; 0 is all that is below the first."""
 BUCKETS = 2 * LARGEST + 1
-BLOCK_ROWS = 32_768
-"""Rows a block: its float32 values, bits and bucket numbers stay in the second-level cache."""
+BLOCK_ROWS = 65_536
+"""Rows a block: many, because a block costs much the same besides; few, so that its numbers stay in the cache."""
 
 _PAIRED = 64
 """Levels up to which counting pairs is faster."""
