@@ -18,7 +18,7 @@ from mlconfig.cli.options import output_option, recipe_arguments
     metavar="FILE",
     help="Where to; without it, a file of the day in the storage's reports folder.",
 )
-@click.option("--since", metavar="WHEN", help="What it covers: 30d (the default) back from now, or from a date on.")
+@click.option("--since", metavar="WHEN", help="30d, back from now, or a date; the default is 30d, or 24 windows.")
 @click.option("--version", metavar="VERSION", help="One that was live earlier; without it, the one that is live.")
 @output_option
 def command(

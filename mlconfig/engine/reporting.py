@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mlconfig.records.route import RouteTable
     from mlconfig.records.verdict import Alert, Verdict
 
-STANDARD = "30d"
-"""What a report covers where nobody says since when, or as much of it as there is."""
+STANDARD, WINDOWS = 30 * 86_400.0, 24
+"""What a report covers where nobody says since when: so many seconds, but at least so many windows, or as much as there is."""
 CURRENT = 86_400.0
 """Seconds at the end of the period whose rows are drawn beside the reference, or one window where that is longer."""
 
@@ -86,8 +86,8 @@ def report_of(
     Args:
         workspace: the project.
         plan: of the recipe.
-        since: ``30d``, back from the end of what is shown; or a date or moment; null: the last 30 days, or as much of them
-            as there is.
+        since: ``30d``, back from the end of what is shown; or a date or moment; null: the last 30 days, or 24 windows
+            where those are longer, or as much as there is.
         version: one that was live at some time; null: the one that is.
         now: the clock, seconds since 1970.
 
@@ -144,9 +144,10 @@ def _period(
     end = math.floor(now / every) * every
     if not is_live and known:
         end = min(end, max(known) + every)
-    start = _since(since or STANDARD, end, plan.time_zone)
-    if since is None and known:
-        start = max(start, min(known))
+    if since is not None:
+        start = _since(since, end, plan.time_zone)
+    else:
+        start = max(end - max(STANDARD, WINDOWS * every), min(known, default=-math.inf))
     return Window(start=min(start, end - every), end=end)
 
 
