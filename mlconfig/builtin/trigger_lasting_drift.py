@@ -24,7 +24,9 @@ class LastingDrift(Trigger):
     class Params(Frozen):
         """Which signals, and from which state on."""
 
-        signals: OneOrMore = Field(("input_drift",), description="Signals of monitoring, by name.")
+        signals: OneOrMore = Field(
+            ("input_drift", "prediction_drift", "multivariate_drift"), description="Signals of monitoring, by name."
+        )
         at: Reached = Field("lasting", description="suspect | alert | lasting: this state or a worse one.")
 
     params: LastingDrift.Params

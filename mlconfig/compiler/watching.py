@@ -57,6 +57,11 @@ def why_not(bench: Bench, detector: str, tags: DetectorTags) -> tuple[str, str] 
         return f"`{detector}` is for {listed(tags.tasks)}, the task is {bench.recipe.task}", "remove it"
     if tags.needs_groups and not bench.recipe.evaluation.fairness.groups:
         return f"`{detector}` compares groups, and there are none", "name columns in evaluation.fairness.groups"
+    if "service" in tags.reads and bench.recipe.monitoring is not None and bench.recipe.monitoring.time == "event":
+        return (
+            f"`{detector}` counts requests by the clock, and monitoring.time is `event`",
+            "remove it, or watch by arrival",
+        )
     return None
 
 

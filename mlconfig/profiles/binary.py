@@ -61,7 +61,7 @@ def body(profile: Profile) -> bytes:
     header = {
         "rows": profile.rows,
         "columns": [
-            {"name": c.name, "kind": c.kind, "levels": list(c.categories), "truncated": c.truncated}
+            {"name": c.name, "kind": c.kind, "levels": list(c.categories), "truncated": c.truncated, "sparse": c.sparse}
             for c in profile.layout.columns
         ],
     }
@@ -180,6 +180,7 @@ class _Reader:
         if kind not in _KINDS:
             raise ValueError(f"a column of kind {kind}")
         bare = ColumnLayout(name, kind, categories=levels, truncated=described["truncated"])
+        sparse = bool(described.get("sparse", False))  # files of the first release do not say
         if not bare.has_histogram:
             own = self._named(_LEVEL_INTEGERS, iter(self._take(len(_LEVEL_INTEGERS)).tolist()))
             return bare, CategoricalCounts(self._take(len(levels)).copy(), **own)
@@ -188,7 +189,7 @@ class _Reader:
             raise ValueError(f"column `{name}` has no centre or scale")
         sums = self._named(_COUNT_FLOATS, self.floats)
         own = self._named(_NUMERIC_INTEGERS, iter(self._take(len(_NUMERIC_INTEGERS)).tolist()))
-        return ColumnLayout(name, kind, **fixed), NumericCounts(self._histogram(), **own, **sums)
+        return ColumnLayout(name, kind, **fixed, sparse=sparse), NumericCounts(self._histogram(), **own, **sums)
 
     def _histogram(self) -> Counts:
         first, size = self._take(2).tolist()

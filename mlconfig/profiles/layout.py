@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_LEVELS = 256
 MAX_LEVEL_CHARACTERS = 128
+LEAST_FINITE = 0.95
+"""Share of finite values that a column needs to have correlations."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ColumnLayout:
             unknown level then cannot be told from a rare one of the reference and counts as ``other``; where nothing
             was left out it counts as ``new``. Remembering all levels by hash would tell them apart, at 8 bytes each
             and for columns whose single levels say little.
+        sparse: so many of the reference's rows have no finite value (over 5 %) that hardly a row would be complete with it:
+            it has no correlations.
     """
 
     name: str
@@ -49,6 +53,12 @@ class ColumnLayout:
     high: float = -math.inf
     categories: tuple[str, ...] = ()
     truncated: bool = False
+    sparse: bool = False
+
+    @property
+    def is_correlated(self) -> bool:
+        """Whether its products with other columns are summed."""
+        return self.kind == "numeric" and not self.sparse
 
     @property
     def has_histogram(self) -> bool:
@@ -66,14 +76,15 @@ class Layout:
         """sha256 of all that is fixed; two layouts with one digest count alike."""
         rows = [
             [c.name, c.kind, *(float(x).hex() for x in (c.centre, c.scale, c.low, c.high)), c.categories, c.truncated]
+            + ["sparse"] * c.sparse
             for c in self.columns
         ]
         return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()
 
     @cached_property
     def correlated(self) -> tuple[str, ...]:
-        """The numeric columns, whose second moments are kept. Timestamps always move together, so they are not."""
-        return tuple(column.name for column in self.columns if column.kind == "numeric")
+        """The numeric columns whose second moments are kept. Timestamps always move together, so theirs are not."""
+        return tuple(column.name for column in self.columns if column.is_correlated)
 
     def column(self, name: str) -> ColumnLayout:
         """The layout of one column; ``DataError`` when there is none of that name."""
@@ -106,10 +117,11 @@ def _fit_column(name: str, kind: Kind, values: Any) -> ColumnLayout:
         return _fit_levels(name, values)
     numbers = as_numbers(values, kind, name)
     finite = np.asarray(numbers[np.isfinite(numbers)], np.float64)
+    sparse = len(finite) < LEAST_FINITE * len(numbers)
     if len(finite) == 0:
-        return ColumnLayout(name, kind)
+        return ColumnLayout(name, kind, sparse=sparse)
     centre, scale = _centre_and_scale(finite)
-    return ColumnLayout(name, kind, centre, scale, float(finite.min()), float(finite.max()))
+    return ColumnLayout(name, kind, centre, scale, float(finite.min()), float(finite.max()), sparse=sparse)
 
 
 def _centre_and_scale(finite: Floats) -> tuple[float, float]:

@@ -102,7 +102,7 @@ class _NumericTally:
 
     def __init__(self, layout: ColumnLayout, row: int) -> None:
         self.layout, self.row = layout, row
-        self.correlated = layout.kind == "numeric"
+        self.correlated = layout.is_correlated
         self.above, self.below = np.zeros(LARGEST, np.int64), np.zeros(LARGEST, np.int64)
         self.counters = dict.fromkeys(("nulls", "pos_inf", "neg_inf", "below", "above", "n"), 0)
         self.minimum, self.maximum = inf, -inf
@@ -212,9 +212,9 @@ class Tally:
 
     def __init__(self, columns: Sequence[ColumnLayout], rows: int | None = None) -> None:
         numbers = [column for column in columns if column.has_histogram]
-        correlated = [column for column in numbers if column.kind == "numeric"]
+        correlated = [column for column in numbers if column.is_correlated]
         self._block = _Block(len(correlated), len(numbers) - len(correlated), _block_rows(rows))
-        others = [column for column in numbers if column.kind != "numeric"]
+        others = [column for column in numbers if not column.is_correlated]
         placed = {c.name: row for row, c in enumerate(correlated)}
         placed |= {c.name: row for row, c in enumerate(others, self._block.padded)}
         self._numbers = [_NumericTally(column, placed[column.name]) for column in numbers]

@@ -45,6 +45,17 @@ def test_auto_is_all_that_apply_to_the_task(project):
     assert pinned(regression) == set(signals(regression).values())
 
 
+def test_requests_are_not_counted_by_event_time(project):
+    by_event = {"monitoring": {"time": "event"}}
+    assert "service" not in signals(project.plan(**by_event))
+    by_event["monitoring"]["signals"] = {"service": {"params": {"max_latency_p99": "50ms"}}}
+    (fault,) = project.faults(**by_event)
+    assert fault.endswith(
+        "monitoring.signals.service: `service` counts requests by the clock, and monitoring.time is `event` "
+        "(remove it, or watch by arrival)"
+    )
+
+
 def test_groups_bring_fairness(project):
     plan = project.plan(evaluation=GROUPS)
     monitor = plan.step(MonitorStep)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlconfig.errors import DataError
+from mlconfig.profiles.binary import dump, load
 from mlconfig.profiles.histogram import BLOCK_ROWS
 from mlconfig.profiles.layout import MAX_LEVELS
 from mlconfig.profiles.profile import (
@@ -262,7 +263,7 @@ def test_correlations_come_from_complete_rows():
         "b": shared + generator.normal(size=40_000),
         "c": np.full(40_000, 3.0),
     }
-    columns["a"][::7] = np.nan
+    columns["a"][::27] = np.nan
     layout = fit_layout(columns, dict.fromkeys(columns, "numeric"))
     profile = profile_of(layout, columns)
     complete = ~np.isnan(columns["a"])
@@ -272,6 +273,23 @@ def test_correlations_come_from_complete_rows():
     assert profile.correlation()[0, 2] == 0.0
     columns["b"][1] = 1e12
     assert profile_of(layout, columns).correlation()[0, 1] == pytest.approx(exact, abs=0.01)
+
+
+def test_a_column_that_is_mostly_null_takes_no_row_from_the_correlations_of_others():
+    generator = np.random.default_rng(2)
+    a = generator.normal(size=10_000)
+    columns = {
+        "a": a,
+        "rare": np.where(generator.random(10_000) < 0.1, a, np.nan),
+        "b": a + generator.normal(size=10_000),
+    }
+    layout = fit_layout(columns, dict.fromkeys(columns, "numeric"))
+    profile = profile_of(layout, columns)
+    assert layout.correlated == ("a", "b")
+    assert profile.moments[-1, -1] == 10_000
+    assert profile.correlation()[0, 1] == pytest.approx(np.corrcoef(a, columns["b"])[0, 1], abs=0.002)
+    assert profile.columns["rare"].nulls == np.isnan(columns["rare"]).sum()
+    assert load(dump(profile)).layout.digest == layout.digest
 
 
 def test_a_profile_of_another_layout_is_refused():
