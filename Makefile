@@ -15,7 +15,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test lint unit unit-alibi bench destroy setup clean
+.PHONY: demo test lint unit unit-alibi bench destroy setup tools clean
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,10 @@ $(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@# LightGBM needs OpenMP's library, which the smallest Linux images lack.
 	@$(BIN)/python -c "import lightgbm" 2>/dev/null || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
 	  || { echo "LightGBM needs libgomp (Debian: apt-get install libgomp1; macOS: brew install libomp)"; exit 2; }
+	touch $@
+
+# What tests look with, and nobody else needs: a checker of /metrics and a browser.
+tools: setup
 	@# Prometheus' checker of /metrics, for the tests. Taken out of its package, because installing that starts a server.
 	@command -v promtool >/dev/null || test -x $(BIN)/promtool || ( cd "$$(mktemp -d)" && apt-get update -qq \
 	  && apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool $(BIN)/ && rm -r "$$PWD" ) \
@@ -35,7 +39,6 @@ $(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } 2>/dev/null \
 	  || echo "Chromium is missing (Debian: apt-get install chromium); tests that need a browser are skipped"
-	touch $@
 
 # uv installs these 180 packages in a tenth of pip's time; where it cannot (an index that only pip is told of), pip does.
 $(ALIBI)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints-alibi.txt
@@ -58,7 +61,7 @@ lint: setup
 	cd $(ROOT) && $(BIN)/mypy
 	cd $(ROOT) && $(BIN)/lint-imports
 
-unit: setup
+unit: tools
 	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # With alibi-detect and numpy below 2: its detectors, and the rooms that compute, without Ray.
