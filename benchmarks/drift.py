@@ -33,7 +33,7 @@ from pyarrow import feather
 from benchmarks.drift_peers import Runner, runners
 from benchmarks.report import Row, median
 from mlconfig.profiles.binary import dump
-from mlconfig.profiles.distances import compare, relevance_threshold
+from mlconfig.profiles.distances import compare, compare_all, relevance_threshold
 from mlconfig.profiles.profile import Profile, fit_layout, profile_of
 
 ROWS, NUMERIC, TEXT = 100_000, 14, 6
@@ -96,12 +96,10 @@ def with_dictionaries(table: pa.Table) -> pa.Table:
 
 def check_counts(reference: Profile, window: Profile, alpha: float = 1e-4) -> dict[str, float]:
     """All distances and the threshold of all columns, from counts; the KS statistic (or chi²) of each."""
-    found = {}
-    for name in KINDS:
-        compared = compare(reference.columns[name], window.columns[name])
-        relevance_threshold(compared.reference_rows, compared.current_rows, compared.bins, 0.05, alpha)
-        found[name] = compared.ks.statistic if compared.ks else compared.chi2.statistic
-    return found
+    compared = compare_all((reference.columns[name], window.columns[name]) for name in KINDS)
+    for one in compared:
+        relevance_threshold(one.reference_rows, one.current_rows, one.bins, 0.05, alpha)
+    return {name: one.ks.statistic if one.ks else one.chi2.statistic for name, one in zip(KINDS, compared, strict=True)}
 
 
 def check_rows(reference: pa.Table, window: pa.Table) -> dict[str, float]:

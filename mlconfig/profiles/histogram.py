@@ -30,8 +30,8 @@ BUCKETS = 2 * LARGEST + 1
 BLOCK_ROWS = 65_536
 """Rows a block: many, because a block costs much the same besides; few, so that its numbers stay in the cache."""
 
-_PAIRED = 64
-"""Levels up to which counting pairs is faster."""
+_SINGLE, _PAIRED = 8, 64
+"""Codes up to which counting each by itself, or counting pairs, is faster."""
 _SHIFT = 23 - MANTISSA_BITS
 _FIRST_OCTAVE = (127 - OCTAVES // 2) << 23
 _OFF_ROUND_NUMBERS = 81_007
@@ -92,9 +92,11 @@ def count_standardised(values: Float32s, bits: Bits, index: Counts, *, beyond: b
 
 
 def bincount(codes: Vector, size: int) -> Counts:
-    """Counts [size] of codes; few different ones are counted as pairs of neighbours, half as many."""
+    """Counts [size] of codes; few different ones one by one, or as pairs of neighbours, half as many."""
     if size <= _PAIRED:
         narrow = codes.astype(np.uint8)
+        if size <= _SINGLE:
+            return np.array([np.count_nonzero(narrow == code) for code in range(size)])
         pairs, rest = narrow[: len(narrow) & ~1].view(np.uint16), narrow[len(narrow) & ~1 :]
         both = np.bincount(pairs, minlength=size << 8).reshape(size, 256)
         halves: Counts = both[:, :size].sum(axis=0) + both.sum(axis=1)

@@ -21,6 +21,7 @@ from mlconfig.profiles.distances import (
     coarse_bins,
     coarsen,
     compare,
+    compare_all,
     js,
     kl,
     ks,
@@ -347,3 +348,18 @@ def test_what_is_kept_of_a_reference_goes_with_it():
     del sides
     gc.collect()
     assert len(_references) == before
+
+
+def test_columns_compared_together_are_as_compared_one_by_one():
+    generator = np.random.default_rng(9)
+    sides = [
+        pair(generator.normal(size=500), generator.normal(size=300)),
+        pair(pa.array(["a", "b", None] * 9), pa.array(["b", "z"] * 4), "categorical"),
+        pair(np.full(20, 3.0), np.full(30, 3.0)),
+        pair(generator.normal(size=50), np.r_[generator.normal(size=5), np.nan, np.inf]),
+        pair(np.array([True, False]), np.array([True]), "boolean"),
+    ]
+    assert compare_all(sides) == [compare(*one) for one in sides]
+    assert compare_all([]) == []
+    with pytest.raises(DataError, match="the window has no value to compare"):
+        compare_all([*sides, pair(np.zeros(3), np.zeros(0))])
