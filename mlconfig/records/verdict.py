@@ -19,7 +19,7 @@ the world has changed."""
 CAUSES: Mapping[Cause, str] = MappingProxyType(
     {
         "pipeline_break": "something broke on the way of the rows",
-        "spike": "a spike, which passes",
+        "spike": "a spike so far, which may pass or last",
         "season": "the season: it comes and goes with the clock",
         "lasting_drift": "the world has changed, and stays so",
     }
