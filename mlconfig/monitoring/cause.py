@@ -46,7 +46,7 @@ def _is_broken(details: Mapping[str, float]) -> bool:
 
 
 def _went_constant(details: Mapping[str, float]) -> bool:
-    """Whether a column that varied shows one value. One of two common ones may be gone with a part of the rows: that is drift."""
+    """Whether a column that varied shows one value. One of two may be gone with a part of the rows: that is drift."""
     top, before = details.get("top_share", 0.0), details.get("reference_top_share", 0.0)
     varied = before < RARE or details.get("reference_values", 3.0) > 2
     return top >= MOSTLY and top - before >= HALF and varied
