@@ -56,15 +56,15 @@ def _wrong_kind(name: str, kind: str, found: str) -> DataError:
 def _numbers_from_arrow(values: Any, kind: str, name: str) -> Vector:
     import pyarrow as pa
 
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
     found = values.type
+    if pa.types.is_float32(found) or pa.types.is_float64(found) or pa.types.is_integer(found):
+        return _plain(values)
+    if pa.types.is_dictionary(found):
+        return _numbers_from_arrow(values.cast(found.value_type), kind, name)
     if pa.types.is_date(found):
         values, found = values.cast(pa.timestamp("ms")), pa.timestamp("ms")
     if pa.types.is_timestamp(found):
         return _plain(values.cast(pa.int64())) / _PER_SECOND[found.unit]
-    if pa.types.is_integer(found) or pa.types.is_float32(found) or pa.types.is_float64(found):
-        return _plain(values)
     if pa.types.is_float16(found):
         return _plain(values.cast(pa.float32()))
     if pa.types.is_boolean(found) or pa.types.is_decimal(found) or pa.types.is_null(found):
@@ -128,7 +128,8 @@ class LevelCounter:
     def _take(self, dictionary: Any) -> None:
         self._count_waiting()
         self._dictionary = dictionary
-        self._places = np.array([*map(self._place, dictionary.to_pylist()), len(self._levels) + 1], np.int64)
+        places = [self._place(level) for level in dictionary.to_pylist()]
+        self._places = np.array([*places, len(self._levels) + 1], np.int64)
 
     def _wait(self, codes: Vector) -> None:
         if self._waiting + len(codes) > BLOCK_ROWS:
@@ -149,6 +150,9 @@ class LevelCounter:
         np.add.at(self._counts, self._places, bincount(codes, len(self._places)))
 
     def _place(self, level: Any) -> int:
+        found = self._levels.get(level)
+        if found is not None and isinstance(level, str):
+            return found
         if level is None or level != level:  # noqa: PLR0124  (NaN among the levels)
             return len(self._levels) + 1
         return self._levels.get(self._named(level), len(self._levels))

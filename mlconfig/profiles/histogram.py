@@ -106,8 +106,10 @@ def bincount(codes: Vector, size: int) -> Counts:
 
 def join_sides(above: Counts, below: Counts, n: int) -> Counts:
     """Counts [3075] of ``n`` values in ascending order, given those above and below the middle."""
-    middle = n - int(above.sum()) - int(below.sum())
-    return np.concatenate([below[::-1], [middle], above])
+    counts = np.zeros(BUCKETS, np.int64)
+    counts[:LARGEST], counts[LARGEST + 1 :] = below[::-1], above
+    counts[LARGEST] = n - counts.sum()
+    return counts
 
 
 def histogram(values: Vector, centre: float, scale: float) -> Counts:
