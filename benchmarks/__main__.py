@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.report import busy, section, table, write
 
-NAMES = ("drift", "startup", "serving")
+NAMES = ("drift", "monitoring", "startup", "serving")
 
 
 def main(names: list[str]) -> int:
