@@ -113,7 +113,7 @@ class Controller:
         del self._turning[plan.name]
         pace.end(seen)
         try:
-            ray.get(reference)
+            self.turns[plan.name] += int(ray.get(reference))
         except Exception:
             pace.forget()
             raise
@@ -171,10 +171,14 @@ class Controller:
         ray.remote(project_aliases).options(num_cpus=0, max_retries=2).remote(self.workspace, plan)
 
 
-def take_turn(workspace: Workspace, plan: Plan) -> None:
-    """One turn of the cycle, in a process of its own: what it loads and counts leaves the controller small."""
+def take_turn(workspace: Workspace, plan: Plan) -> bool:
+    """One turn of the cycle, in a process of its own: what it loads and counts leaves the controller small.
+
+    Whether it found nothing left to do.
+    """
     with Store.open(workspace.state_uri) as store:
-        run_cycle(workspace, plan, store, time.time() - SETTLE_S)
+        report = run_cycle(workspace, plan, store, time.time() - SETTLE_S)
+    return not report.verdicts and not (report.decision is not None and report.decision.retrain)
 
 
 def send_alerts(workspace: Workspace, plan: Plan) -> None:

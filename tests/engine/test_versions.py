@@ -43,6 +43,14 @@ evaluation:
 FILES = {
     *("model.onnx", "signature.json", "profile.bin", "features.json", "dataset.json", "recipe.json", "plan.json"),
     *("card.json", "requirements.txt", "tuned.json", "trained.json", "parity.json"),
+    *(
+        "outputs.bin",
+        "baseline.json",
+        "season.bin",
+        "season_outputs.bin",
+        "reference_rows.parquet",
+        "holdout_rows.parquet",
+    ),
 }
 
 
@@ -95,7 +103,7 @@ def test_a_versions_folder_holds_all_that_it_came_from(shop):
     assert card["data_fingerprint"] == told["dataset"]["fingerprint"]
     assert told["recipe"]["model"]["params"]["num_leaves"] in (4, 8), "the searched values are bound"
     assert version.tuned == {"model.params.num_leaves": told["recipe"]["model"]["params"]["num_leaves"]}
-    assert version.profile.rows == 500
+    assert version.baseline.inputs.rows == 500
     roles = {column.name: (column.kind, column.role) for column in version.signature.columns}
     kinds = {"spend": "numeric", "plan": "categorical", "member": "boolean", "visits": "numeric", "joined": "timestamp"}
     context = {"customer": ("categorical", "context"), "seen": ("timestamp", "context")}
