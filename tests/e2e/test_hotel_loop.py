@@ -184,7 +184,7 @@ def wait_for_the_controller(workspace, store, start, version):
 
     until(judged, f"the verdict on the window of {day(start)}")
     begun = last_heartbeat(workspace, NAME).turn
-    until(lambda: last_heartbeat(workspace, NAME).turn >= begun + 2, "the policy's decision")
+    until(lambda: last_heartbeat(workspace, NAME).turn > begun, "the policy's decision", 300.0)
     until(lambda: store.rollouts.open(NAME) is None, "the end of the rollout")
 
 
