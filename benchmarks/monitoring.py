@@ -143,7 +143,7 @@ def _seasons() -> list[Row]:
 
 
 def _season(words: str, days: int, shifts: Callable[[int], dict[str, float]], season: str) -> Row:
-    told = season_trial(1_000, days, shifts, reference={"season": season}).tell(21 * 24, 3, SCALES)
+    told = season_trial(1_000, days, shifts).watched(reference={"season": season}).tell(21 * 24, 3, SCALES)
     hours = sum(bool(verdict.vote) for verdict in told.of("input_drift")) / (21 * 24)
     causes = sorted({verdict.cause for verdict in told.verdicts.values() if verdict.cause})
     return _row(

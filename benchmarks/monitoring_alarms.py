@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.monitoring_worlds import Shifts, World, make_world
+from benchmarks.monitoring_worlds import AS_ROWS, Shifts, World, make_world
 from mlconfig.builtin.detector_psi import Psi
 from mlconfig.builtin.metrics_classification import Accuracy
 from mlconfig.contracts import Context
@@ -110,6 +110,10 @@ class Trial:
     signals: tuple[str, ...] = SIGNALS
     spoil: Callable[[dict[str, Any]], None] | None = None
 
+    def watched(self, **monitoring: object) -> Trial:
+        """The same, watched otherwise."""
+        return replace(self, watch=make_watch(self.watch.baseline, **monitoring))
+
     def tell(self, hours: int, seed: int, scales: Iterable[float] = (HOUR,)) -> Told:
         """Judge so many hours, and the longer windows that they fill."""
         rng, fresh = np.random.default_rng(seed), Found()
@@ -139,10 +143,10 @@ class Trial:
         return {(name, scale, window.start): assess(self.watch, view, name) for name in self.signals}
 
 
-def null_trial(rows: int, seed: int = 1, **monitoring: object) -> Trial:
+def null_trial(rows: int, seed: int = 1) -> Trial:
     """Nothing differs: windows and reference of one population."""
     world, reference = make_world(seed, REFERENCE_ROWS)
-    return Trial(make_watch(Baseline(reference), **monitoring), world, rows)
+    return Trial(make_watch(Baseline(reference)), world, rows)
 
 
 def shifted_trial(
@@ -175,18 +179,20 @@ def weekly(hour: int, columns: Iterable[str]) -> Shifts:
     return dict.fromkeys(columns, 1.0 if weekday >= 5 else 0.0)
 
 
-def season_trial(rows: int, days: int, shifts: Callable[[int], Shifts], seed: int = 1, **monitoring: object) -> Trial:
-    """A reference of so many days that has the cycle as well, by the hour of the week."""
+def season_trial(rows: int, days: int, shifts: Callable[[int], Shifts], seed: int = 1) -> Trial:
+    """A reference of so many weeks, in days, that has the cycle as well, by the hour of the week."""
     world, _ = make_world(seed, REFERENCE_ROWS)
     rng, cells = np.random.default_rng(seed + 1), dict[int, Profile]()
-    for hour in range(days * 24):
-        start = BEGIN - (days * 24 - hour) * HOUR
+    for hour in range(-WEEK, 0):
+        start = BEGIN + hour * HOUR
         place = min(hours_of_week(Window(start=start, end=start + HOUR), "UTC"))
-        profile = world.window(rng, rows, shifts(hour - days * 24))
-        cells[place] = cells[place].merge(profile) if place in cells else profile
-    assert len(cells) == WEEK
+        missing, drawn = days // 7 * rows, []
+        while missing:
+            drawn.append(world.window(rng, min(missing, AS_ROWS), shifts(hour)))
+            missing -= drawn[-1].rows
+        cells[place] = reduce(Profile.merge, drawn)
     baseline = Baseline(reduce(Profile.merge, cells.values()), season=Season(cells, float(days)))
-    return Trial(make_watch(baseline, **monitoring), world, rows, shifts)
+    return Trial(make_watch(baseline), world, rows, shifts)
 
 
 def step(column: str, sigma: float, first: int, last: int = 10**9) -> Callable[[int], Shifts]:

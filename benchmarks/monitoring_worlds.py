@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,7 @@ def _shifted(below: Array, shift: float) -> Array:
     return below if shift == 0.0 else np.asarray(ndtr(ndtri(below) - shift))
 
 
+@cache
 def make_world(seed: int, reference_rows: int) -> tuple[World, Profile]:
     """The population as a reference of so many rows saw it, and that reference."""
     rng = np.random.default_rng(seed)
