@@ -35,7 +35,9 @@ def test_an_unknown_benchmark_is_told():
     command = [sys.executable, "-m", "benchmarks", "no_such"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 2
-    assert "there is no benchmark no_such; there are drift, monitoring, monitoring_report, startup, serving" in run.stderr
+    assert (
+        "there is no benchmark no_such; there are drift, monitoring, monitoring_report, startup, serving" in run.stderr
+    )
 
 
 def test_without_the_load_generator_serving_says_how_to_get_it(monkeypatch):
