@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mlconfig.builtin.proportions import upper_quantile
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
+from mlconfig.profiles.clusters import Worth
 from mlconfig.profiles.counts import NumericCounts
 from mlconfig.profiles.histogram import Floats, positions
 from mlconfig.profiles.profile import Profile
@@ -49,7 +50,8 @@ class Correlation(Detector):
     ``tolerance``. The interval joins those of the two correlations by Fisher's z (Zou, "Toward using confidence intervals
     to compare correlations", Psychological Methods 2007), each widened where the columns' tails are heavier than a normal
     one's: its variance by (kurtosis − 1) / 2, how much more squares vary, which left it a fifth too short at worst where
-    lognormal, zero-inflated and Student's columns were tried. Values count as at most 4 interquartile ranges from the median.
+    lognormal, zero-inflated and Student's columns were tried. Rows of one stretch of time that are alike count as the fewer
+    that they are worth (``profiles.clusters``). Values count as at most 4 interquartile ranges from the median.
     """
 
     class Params(Frozen):
@@ -64,7 +66,11 @@ class Correlation(Detector):
         """One finding about all pairs; none where there is no pair, or hardly a row that has all numeric columns."""
         layout = evidence.reference.layout
         places = [i for i, name in enumerate(layout.correlated) if name in evidence.columns]
-        sides = [_Side(evidence.reference), _Side(evidence.current)]
+        worth = [evidence.worth.get(name, Worth()) for name in layout.correlated]
+        sides = [
+            _Side(evidence.reference, [each.reference for each in worth]),
+            _Side(evidence.current, [each.window for each in worth]),
+        ]
         if len(places) < 2 or min(side.rows for side in sides) < LEAST_ROWS:
             return ()
         names = list(combinations(places, 2))
@@ -85,9 +91,10 @@ class Correlation(Detector):
 
 
 class _Side:
-    """Correlations of a profile [k, k], the complete rows they are of, and each column's kurtosis [k]."""
+    """Correlations of a profile [k, k], the complete rows they are of, and each column's kurtosis [k] and rows' worth [k]."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, worth: list[float]) -> None:
+        self.worth = worth
         self.rows = int(profile.moments[-1, -1])
         self.correlations = profile.correlation()
         self.kurtosis = _kurtosis(profile)
@@ -95,7 +102,8 @@ class _Side:
     def standard_error(self, i: int, j: int) -> float:
         """Of Fisher's z."""
         inflation = max(1.0, (math.sqrt(self.kurtosis[i] * self.kurtosis[j]) - 1.0) / 2.0)
-        return math.sqrt(inflation / (self.rows - 3))
+        rows = self.rows * math.sqrt(self.worth[i] * self.worth[j])
+        return math.sqrt(inflation / max(rows - 3, 1.0))
 
 
 def _kurtosis(profile: Profile) -> Floats:

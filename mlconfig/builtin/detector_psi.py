@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns
+from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns, independent_rows
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
 from mlconfig.profiles.distances import BINS, relevance_threshold
 from mlconfig.records.verdict import Finding
-from mlconfig.vocabulary import Frozen
+from mlconfig.vocabulary import Frozen, FrozenDict
 
 
 class Psi(Detector):
@@ -18,6 +18,7 @@ class Psi(Detector):
 
     It drifts when the index is larger than a true difference of ``tolerance`` would show with probability alpha at these
     numbers of rows (``profiles.distances.relevance_threshold``): never a p-value alone, never a fixed bound alone.
+    Rows of one stretch of time that are alike count as the fewer that they are worth (``profiles.clusters``).
     Timestamps are passed over, because they always move on; what a model sees of them are their date parts.
     """
 
@@ -36,17 +37,17 @@ class Psi(Detector):
 
     def _finding(self, evidence: Evidence, column: Compared) -> Finding:
         found = column.comparison
-        threshold = relevance_threshold(
-            found.reference_rows, found.current_rows, found.bins, self.params.tolerance, evidence.alpha
-        )
+        n, m = independent_rows(evidence, column)
+        threshold = relevance_threshold(n, m, found.bins, self.params.tolerance, evidence.alpha)
         drifts = found.psi > threshold
+        worth = {"independent_rows": float(m)} if column.name in evidence.worth else {}
         return Finding(
             column=column.name,
             statistic="psi",
             drift_score=found.psi,
             threshold=threshold,
             is_drift=drifts,
-            details=column_details(evidence, column, "psi"),
+            details=FrozenDict({**column_details(evidence, column, "psi"), **worth}),
             message=f"`{column.name}` moved: PSI {found.psi:.3f} over {threshold:.3f}" if drifts else "",
         )
 
@@ -60,13 +61,16 @@ class Psi(Detector):
 
     def _rule(self, evidence: Evidence, column: Compared) -> tuple[str, ...]:
         found, tolerance = column.comparison, self.params.tolerance
-        n, m = found.reference_rows, found.current_rows
+        n, m = independent_rows(evidence, column)
         effective, freedom = n * m / (n + m), max(found.bins, 2) - 1
         threshold = relevance_threshold(n, m, found.bins, tolerance, evidence.alpha)
         shift = effective * tolerance
         quantile = f"the 1 − alpha quantile of chi² with {freedom} degrees of freedom, non-central by {shift:.1f}"
+        said = f"rows of one time are alike: {found.current_rows} are worth {m}, the reference's {found.reference_rows} are {n}"
+        alike = (said,) if column.name in evidence.worth else ()
         return (
             f"PSI over {found.bins} bins, Σ (window − reference) · ln(window / reference) of their shares, = {found.psi:.4f}",
+            *alike,
             f"n_e = N·n / (N + n) = {n}·{m} / {n + m} = {effective:.1f} effective rows",
             f"a true PSI of {tolerance:g} does not matter (params.tolerance)",
             f"threshold = {quantile} / n_e = {threshold:.4f}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mlconfig.contracts.plugin import ALL_TASKS, Plugin, Tags
+from mlconfig.profiles.clusters import Worth
 from mlconfig.profiles.profile import Profile
 from mlconfig.profiles.scores import ScoreCounts
 from mlconfig.records.service import ServiceStats
@@ -123,6 +124,7 @@ class Evidence:
     ``rows`` and ``reference_rows``: even samples, the columns of the profile, and in ``rows`` the answer as
     ``prediction.label`` or ``prediction.value``. ``holdout``: rows that the version was not trained on, with their
     answers and, as ``label.value`` (regression) or ``label.code``, the truth. ``metric_name``: the primary metric's.
+    ``worth``: what share of their rows counts as independent, by column, where rows that come together are alike.
     """
 
     reference: Profile
@@ -140,6 +142,7 @@ class Evidence:
     facts: WindowFacts | None = None
     fairness: Fairness = field(default_factory=Fairness)
     metric_name: str = ""
+    worth: Mapping[str, Worth] = field(default_factory=dict)
     notes: dict[str, float] = field(default_factory=dict)
 
 

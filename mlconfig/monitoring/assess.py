@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlconfig.contracts.detector import Evidence, LabelEvidence, ScoreEvidence, WindowFacts
-from mlconfig.monitoring.compared import Compared, reference_of, too_small
+from mlconfig.monitoring.compared import Compared, reference_of, too_small, worth_of
 from mlconfig.profiles.profile import empty_profile
 from mlconfig.records.service import ServiceStats
 from mlconfig.records.verdict import Finding, Verdict
@@ -176,6 +176,7 @@ def _evidence(
         facts=view.facts if "facts" in reads else None,
         fairness=watch.fairness,
         metric_name=watch.metric_name,
+        worth=worth_of(watch, name, view.window, view.rows, compared),
     )
 
 

@@ -2,7 +2,7 @@
 
 profile.bin            the training rows as they were asked           season.bin          the same by the hour of the week
 outputs.bin            the answers to held-out rows                   season_outputs.bin  the same by the hour of the week
-baseline.json          scores, calibration, duplicates, importance
+baseline.json          scores, calibration, duplicates, importance, clusters
 reference_rows.parquet, holdout_rows.parquet                          samples, only where a signal reads rows
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from mlconfig.errors import DataError
 from mlconfig.profiles import binary
+from mlconfig.profiles.clusters import Clusters, clusters_of_tree, clusters_tree
 from mlconfig.profiles.profile import Profile
 from mlconfig.profiles.scores import ScoreCounts
 from mlconfig.profiles.season import Season, load_season
@@ -50,6 +51,8 @@ class Baseline:
         duplicate_fraction: of the rows.
         importance: by feature, how much worse held-out rows are predicted when its values are shuffled.
         folder: where the samples lie; null for a version that has none.
+        clusters: how alike the rows of one stretch of time are; null where rows have no time.
+        output_clusters: how alike answers are.
     """
 
     inputs: Profile
@@ -61,6 +64,8 @@ class Baseline:
     duplicate_fraction: float = 0.0
     importance: Mapping[str, float] = field(default_factory=dict)
     folder: Path | None = None
+    clusters: Clusters | None = None
+    output_clusters: Clusters | None = None
 
     @cached_property
     def rows(self) -> pa.Table | None:
@@ -93,6 +98,9 @@ def facts_json(baseline: Baseline) -> bytes:
         "importance": dict(baseline.importance),
         "calibration": None if calibration is None else [round(float(value), 7) for value in calibration],
         "scores": None,
+        "clusters": [
+            None if each is None else clusters_tree(each) for each in (baseline.clusters, baseline.output_clusters)
+        ],
     }
     if scores is not None:
         flat = scores.counts.ravel()
@@ -137,9 +145,15 @@ def _facts(data: bytes, path: Path) -> dict[str, Any]:
             "importance": {str(name): float(value) for name, value in tree["importance"].items()},
             "calibration": None if calibration is None else np.asarray(calibration, np.float64),
             "scores": _scores(tree["scores"]),
+            **_clusters(tree.get("clusters", [None, None])),
         }
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(f"a reference that cannot be read: {error}", str(path), "train the version again") from error
+
+
+def _clusters(trees: list[Any]) -> dict[str, Clusters | None]:
+    inputs, outputs = (None if tree is None else clusters_of_tree(tree) for tree in trees)
+    return {"clusters": inputs, "output_clusters": outputs}
 
 
 def _scores(tree: dict[str, Any] | None) -> ScoreCounts | None:

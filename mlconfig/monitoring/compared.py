@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlconfig.sections.monitoring import OUTPUT_SIGNALS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlconfig.monitoring.baseline import Baseline
     from mlconfig.monitoring.watch import Watch
+    from mlconfig.profiles import clusters
     from mlconfig.profiles.profile import Profile
     from mlconfig.profiles.season import Level, Season
     from mlconfig.vocabulary import Window
@@ -25,11 +28,11 @@ _WORDS: dict[Level, str] = {"hour": "at these hours of the day", "weekday": "at 
 
 
 class Compared(NamedTuple):
-    """A reference and what it is, in words; ``seasonal``: only some hours of it. ``problem``: why there is none."""
+    """A reference and what it is, in words; ``level``: all of it, or only some hours. ``problem``: why there is none."""
 
     profile: Profile | None
     words: str = ""
-    seasonal: bool = False
+    level: clusters.Level = "all"
     problem: str = ""
 
 
@@ -67,7 +70,7 @@ def _seasonal(wanted: str, season: Season, window: Window, rows: int, words: str
             continue
         profile = season.at(window, level)
         if profile is not None and profile.rows >= (min(rows, SEASON_ROWS) if wanted == "auto" else 1):
-            return Compared(profile, f"{words} {_WORDS[level]}", seasonal=True)
+            return Compared(profile, f"{words} {_WORDS[level]}", level=level)
     return None
 
 
@@ -78,7 +81,7 @@ def too_small(watch: Watch, name: str, compared: Compared, rows: int) -> str:
     reference, wanted = compared.profile.rows, watch.monitoring.reference.min_rows
     if not watch.tags(name).large_reference:
         return ""
-    if compared.seasonal or name in OUTPUT_SIGNALS:
+    if compared.level != "all" or name in OUTPUT_SIGNALS:
         least = min(wanted, -(-rows // PARTS_OF_THE_WINDOW))
         return "" if reference >= least else f"the reference has {reference} {compared.words}, and {least} are needed"
     if reference < min(wanted, TIMES_THE_WINDOW * rows):
@@ -86,3 +89,9 @@ def too_small(watch: Watch, name: str, compared: Compared, rows: int) -> str:
             f"the reference has {reference} rows; {wanted} are needed, or {TIMES_THE_WINDOW} times the window's {rows}"
         )
     return ""
+
+
+def worth_of(watch: Watch, name: str, window: Window, rows: int, compared: Compared) -> Mapping[str, clusters.Worth]:
+    """What the rows of a window are worth by column, where they are alike; as the training rows showed."""
+    found = watch.baseline.output_clusters if name in OUTPUT_SIGNALS else watch.baseline.clusters
+    return {} if found is None else found.worth(compared.level, window.end - window.start, rows)

@@ -24,7 +24,9 @@ from mlconfig.monitoring.baseline import (
 )
 from mlconfig.monitoring.calibration import calibrate
 from mlconfig.monitoring.parts import as_text
+from mlconfig.profiles.arrays import as_mapping
 from mlconfig.profiles.binary import dump
+from mlconfig.profiles.clusters import find_clusters
 from mlconfig.profiles.distinct import hash_rows, sketch
 from mlconfig.profiles.profile import Profile, fit_layout, profile_of
 from mlconfig.profiles.scores import ScoreCounts, count_scores
@@ -102,6 +104,7 @@ def make_baseline(
     answers = answered(held_out.predicted.astype(np.float64), held_out.scores, coder)
     outputs = reference_profile(answers, output_kinds(signature))
     scores = _scores(table, signature, held_out)
+    wall = None if moments is None else wall_seconds(moments, signature.time_zone)
     baseline = Baseline(
         inputs,
         outputs,
@@ -109,6 +112,8 @@ def make_baseline(
         None if scores is None else _calibration(signature, held_out, random_state),
         duplicate_fraction=sketch(hash_rows([table.column(name) for name in kinds])).duplicate_fraction,
         importance=importance,
+        clusters=None if wall is None else find_clusters(inputs.layout, as_mapping(table), wall),
+        output_clusters=None if wall is None else find_clusters(outputs.layout, answers, wall[held_out.rows]),
     )
     files = {PROFILE: dump(inputs), OUTPUTS: dump(outputs), FACTS: facts_json(baseline)}
     files |= _samples(table, kinds, held_out, answers, signature, random_state)
@@ -179,6 +184,14 @@ def _seasons(
     }
 
 
+def wall_seconds(moments: Vector, time_zone: str) -> Vector:
+    """Moments as the clock of the recipe's zone shows them, in whole seconds [rows]; NaN where unknown."""
+    known = np.isfinite(moments)
+    wall = np.full(len(moments), np.nan)
+    wall[known] = utc_to_wall(np.floor(moments[known]).astype(np.int64), time_zone)
+    return wall
+
+
 def make_season(whole: Profile, rows: pa.Table, moments: Vector, time_zone: str) -> Season | None:
     """The rows by the hour of the week; null where they cover less than a week, or all fall on one hour of the day."""
     import pyarrow as pa
@@ -187,7 +200,7 @@ def make_season(whole: Profile, rows: pa.Table, moments: Vector, time_zone: str)
     if not len(known):
         return None
     days = float(moments[known].max() - moments[known].min()) / DAY
-    wall = utc_to_wall(np.floor(moments[known]).astype(np.int64), time_zone) // 3600
+    wall = wall_seconds(moments[known], time_zone).astype(np.int64) // 3600
     hours = (wall + 3 * HOURS) % WEEK  # 1970 began on a Thursday
     if days < LEAST_DAYS or len(np.unique(hours % HOURS)) < 2:
         return None
