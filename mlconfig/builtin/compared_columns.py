@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlconfig.contracts.detector import Evidence
-from mlconfig.profiles.clusters import Worth
 from mlconfig.profiles.distances import Comparison, compare
 from mlconfig.profiles.profile import ColumnCounts
 from mlconfig.vocabulary import FrozenDict
@@ -32,13 +31,6 @@ def compared_columns(evidence: Evidence, bins: int, *, numeric_only: bool = Fals
         for name in evidence.columns
         if layout.column(name).kind in wanted and before[name].rows and now[name].rows
     ]
-
-
-def independent_rows(evidence: Evidence, column: Compared) -> tuple[int, int]:
-    """What the rows of reference and window are worth, at least one each."""
-    worth = evidence.worth.get(column.name, Worth())
-    found = column.comparison
-    return max(1, round(found.reference_rows * worth.reference)), max(1, round(found.current_rows * worth.window))
 
 
 def column_details(evidence: Evidence, column: Compared, decides: str) -> FrozenDict[float]:

@@ -38,8 +38,13 @@ class LastingDrift(Trigger):
 
 
 def reached(verdicts: Sequence[Verdict], signals: Sequence[str], at: Reached) -> str | None:
-    """What reached the state, in words; null when nothing did. A window that could not be judged never does."""
-    found = [verdict for verdict in verdicts if verdict.signal in signals and RANK.get(verdict.state, 0) >= RANK[at]]
+    """What reached the state, in words; null when nothing did.
+
+    A window that could not be judged never does, nor does one whose rows broke on their way: a model that learned from them
+    would be worse.
+    """
+    sound = [verdict for verdict in verdicts if verdict.cause != "pipeline_break"]
+    found = [verdict for verdict in sound if verdict.signal in signals and RANK.get(verdict.state, 0) >= RANK[at]]
     if not found:
         return None
     worst = max(found, key=lambda verdict: (RANK[verdict.state], verdict.window.end))

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Hashable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import ray
@@ -96,10 +97,16 @@ class Controller:
         if pace.is_new(seen):
             if pace.is_rested():
                 pace.begin()
-                turn = ray.remote(take_turn).options(num_cpus=0, max_retries=0)
-                self._turning[plan.name] = seen, turn.remote(self.workspace, plan)
+                self._turning[plan.name] = seen, self._turns.take.remote(self.workspace, plan)
             return
         self.turns[plan.name] += 1
+
+    @cached_property
+    def _turns(self) -> Any:
+        """The process that takes turns. It is kept, because loading what a turn needs takes longer than most turns; one that
+        was killed comes back with the next.
+        """
+        return ray.remote(Turns).options(num_cpus=0, max_restarts=-1, max_task_retries=0).remote()
 
     def _is_turn_over(self, plan: Plan, pace: Pace) -> bool:
         """Whether no turn is under way; one that has just ended is noted, and what it raised is raised here."""
@@ -171,14 +178,14 @@ class Controller:
         ray.remote(project_aliases).options(num_cpus=0, max_retries=2).remote(self.workspace, plan)
 
 
-def take_turn(workspace: Workspace, plan: Plan) -> bool:
-    """One turn of the cycle, in a process of its own: what it loads and counts leaves the controller small.
+class Turns:
+    """An actor whose only work is turns: what they load and count leaves the controller small."""
 
-    Whether it found nothing left to do.
-    """
-    with Store.open(workspace.state_uri) as store:
-        report = run_cycle(workspace, plan, store, time.time() - SETTLE_S)
-    return not report.verdicts and not (report.decision is not None and report.decision.retrain)
+    def take(self, workspace: Workspace, plan: Plan) -> bool:
+        """One turn of the cycle; whether it found nothing left to do."""
+        with Store.open(workspace.state_uri) as store:
+            report = run_cycle(workspace, plan, store, time.time() - SETTLE_S)
+        return not report.verdicts and not (report.decision is not None and report.decision.retrain)
 
 
 def send_alerts(workspace: Workspace, plan: Plan) -> None:

@@ -111,13 +111,16 @@ def parse_stretch(text: str, now: float, time_zone: str) -> Window:
     Raises ``DataError`` for what is neither.
     """
     since, dots, until = text.partition("..")
+    hint = "write 24h, or 2026-01-31..2026-02-01"
     try:
         if not dots:
-            return Window(start=now - parse_duration(text).total_seconds(), end=now)
-        start, end = (moment_of(moment.strip(), time_zone).timestamp() for moment in (since, until))
-    except ValueError as error:
-        hint = "write 24h, or 2026-01-31..2026-02-01"
+            start, end = now - parse_duration(text).total_seconds(), now
+        else:
+            start, end = (moment_of(moment.strip(), time_zone).timestamp() for moment in (since, until))
+    except (ValueError, OverflowError, OSError) as error:
         raise DataError(f"`{text}` is no stretch of time: {error}", where="--window", hint=hint) from None
+    if start < 0.0:
+        raise DataError(f"`{text}` begins before 1970", where="--window", hint=hint)
     if end <= start:
         raise DataError(f"`{text}` ends before it begins", where="--window", hint="the earlier moment comes first")
     return Window(start=start, end=end)

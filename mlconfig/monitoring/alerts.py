@@ -127,8 +127,15 @@ def recipients(alerts: Alerts, rule: str) -> tuple[str, ...]:
 
 
 def wanted_retrain(alerts: Iterable[Alert]) -> str | None:
-    """Why the open alerts of the live version want a retrain, for the policy; null when none does."""
-    wanting = [alert for alert in alerts if alert.action == "retrain" and not alert.resolved]
+    """Why the open alerts of the live version want a retrain, for the policy; null when none does.
+
+    Where something broke on the way of the rows none does: a model that learned from them would be worse.
+    """
+    wanting = [
+        alert
+        for alert in alerts
+        if alert.action == "retrain" and not alert.resolved and alert.cause != "pipeline_break"
+    ]
     return "; ".join(f"alert `{alert.rule}`: {alert.signal} is {alert.state}" for alert in wanting) or None
 
 

@@ -109,7 +109,8 @@ def _why_not(watch: Watch, view: WindowView, name: str, signal: Signal, compared
         return "requests of this time were not counted"
     if rows == 0:
         return "no request arrived" if reads == {"service"} else "no prediction arrived"
-    asked = signal.min_rows or watch.monitoring.min_rows
+    # A rate among few requests has its own wide interval; an endpoint where all of a few fail must be told.
+    asked = signal.min_rows or (1 if reads == {"service"} else watch.monitoring.min_rows)
     if rows < asked:
         return f"{rows} {'requests' if reads == {'service'} else 'rows'}, and {asked} are needed"
     if "profile" in reads and (problem := too_small(watch, name, compared, rows)):

@@ -24,10 +24,11 @@ def state_of(votes: Sequence[bool], persistence: Persistence) -> State:
 
 
 def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float) -> list[Verdict]:
-    """The states of one signal at one scale, from the votes.
+    """The states of one signal at one scale, from the votes of each of its columns.
 
-    A window without a vote is ``unknown``; it neither counts nor resets, and an episode goes on through it. ``since`` of an
-    episode is the start of the first window whose vote led to it.
+    A column that breaks for a while and then another one are two episodes, not one that lasts: the signal is as bad as the
+    worst of its columns. A window without a vote is ``unknown``; it neither counts nor resets, and an episode goes on through
+    it. ``since`` of an episode is the start of the first window whose vote led to it.
 
     Args:
         verdicts: of one version, signal and scale, in any order.
@@ -35,22 +36,54 @@ def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float)
 
     Returns the verdicts from ``since`` on, oldest first.
     """
-    votes: deque[tuple[float, bool]] = deque(maxlen=max(getattr(persistence, state)[1] for state in WORST_FIRST))
+    votes: deque[tuple[float, frozenset[str]]] = deque(maxlen=max(getattr(persistence, s)[1] for s in WORST_FIRST))
     begun: float | None = None
     restated = []
     for verdict in sorted(verdicts, key=lambda verdict: verdict.window.start):
         if verdict.vote is None:
             state: State = "unknown"
         else:
-            votes.append((verdict.window.start, verdict.vote))
-            state = state_of([vote for _, vote in votes], persistence)
-            begun = None if state == "ok" else begun if begun is not None else _first_vote(votes, state, persistence)
+            votes.append((verdict.window.start, voters(verdict)))
+            state, first = _worst(votes, persistence)
+            begun = None if state == "ok" else begun if _goes_on(begun, votes, persistence) else first
         if verdict.window.start < since:
             begun = verdict.since if verdict.vote is not None else begun
             continue
         shown = None if state in ("ok", "unknown") else begun
         restated.append(verdict.model_copy(update={"state": state, "since": shown}))
     return restated
+
+
+def voters(verdict: Verdict) -> frozenset[str]:
+    """What a verdict's vote is about: its columns, and by their statistic the findings that are about no column."""
+    if not verdict.vote:
+        return frozenset()
+    drifted = [finding for finding in verdict.findings if finding.is_drift]
+    return frozenset(f.column if f.column is not None else f"({f.statistic})" for f in drifted) or frozenset({""})
+
+
+def _worst(votes: Sequence[tuple[float, frozenset[str]]], persistence: Persistence) -> tuple[State, float | None]:
+    """The worst state of any voter, and the start of the first window that led to it."""
+    found: list[tuple[int, float, State]] = []
+    for voter in frozenset().union(*(who for _, who in votes)):
+        mine = [(start, voter in who) for start, who in votes]
+        state = state_of([vote for _, vote in mine], persistence)
+        if state != "ok":
+            found.append((WORST_FIRST.index(state), _first_vote(mine, state, persistence), state))
+    if not found:
+        return "ok", None
+    _, first, state = min(found)
+    return state, first
+
+
+def _goes_on(begun: float | None, votes: Sequence[tuple[float, frozenset[str]]], persistence: Persistence) -> bool:
+    """Whether an episode that began then is still of a voter that is not fine now; one that has left memory is believed."""
+    if begun is None:
+        return False
+    then = next((who for start, who in votes if start == begun), None)
+    if then is None:
+        return True
+    return any(state_of([voter in who for _, who in votes], persistence) != "ok" for voter in then)
 
 
 def _first_vote(votes: Iterable[tuple[float, bool]], state: State, persistence: Persistence) -> float:

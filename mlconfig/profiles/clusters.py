@@ -1,9 +1,13 @@
-"""How alike the rows of one stretch of time are, and so how many independent rows a window of n rows is worth.
+"""How alike the rows of one stretch of time are, and what a window of n such rows can tell.
 
-Rows that come together share their weather, their prices, their customer: a thousand of them may say no more than ten drawn
-from anywhere would. What a reference's own stretches show of this is an intraclass correlation ρ for each column; n rows of
-one stretch are worth n / (1 + (n − 1) ρ). Source: Kish, Survey Sampling, 1965 (design effect); Rao, Scott, "The analysis of
-categorical data from complex sample surveys", JASA 1981 (chi² divided by it).
+Rows that come together share their weather, their prices, their customer: a thousand of them may say no more than ten drawn from
+anywhere would. What a reference's own stretches show of this is, for each column, how much more than by chance their
+distributions differ (its excess, a sum of intraclass correlations) and in how many directions: a mean that moves from day to
+day is one. A chi² of such rows is a mixture of chi², and is taken for a · chi² with ν degrees of freedom, of the mixture's mean
+and variance.
+
+Source: Kish, Survey Sampling, 1965 (design effect); Rao, Scott, "The analysis of categorical data from complex sample surveys",
+JASA 1981, and "On chi-squared tests for multiway contingency tables", Ann. Statist. 1984 (second-order correction).
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from mlconfig.profiles.arrays import as_numbers, level_name
+from mlconfig.profiles.distances import relevance_quantile
 from mlconfig.profiles.histogram import Counts, Floats, Vector
 
 if TYPE_CHECKING:
@@ -37,22 +42,57 @@ CODES = 2 * BINS
 LEAST_STRETCHES = 10
 """Fewer say too little."""
 ERRORS = 1.0
-"""A correlation counts from so many of its own standard errors on, so that independent rows mostly stay independent."""
+"""An excess counts from so many of its standard errors on, so that independent rows mostly stay independent."""
+FEWEST = 0.25
+"""Directions: fewer than one say that few stretches differ, and these by much."""
 _MONDAY = 3 * DAY  # 1970 began on a Thursday
 
 
 class Alike(NamedTuple):
-    """``correlation`` of a column's rows within a stretch; ``rows``: of a stretch of the reference, mean."""
+    """Of a column: ``excess`` of chi² a row, ``directions`` that it is spread over; ``rows`` of a stretch of the reference, mean."""
 
-    correlation: float
+    excess: float
+    directions: float
     rows: float
 
 
 class Worth(NamedTuple):
-    """Which share of the window's rows, and of the reference's, counts as independent."""
+    """What rows are worth that are alike in some directions; ``window``, ``reference``: rows of either side in one stretch."""
 
-    window: float = 1.0
-    reference: float = 1.0
+    excess: float
+    directions: float
+    window: float
+    reference: float
+
+    @property
+    def correlation(self) -> float:
+        """Of two rows of one stretch, along each direction."""
+        return min(1.0, self.excess / self.directions)
+
+    def of_window(self, rows: float) -> float:
+        """Independent rows that say as much, along the directions in which stretches differ."""
+        return rows / (1.0 + max(0.0, self.window - 1.0) * self.correlation)
+
+    def of_reference(self, rows: float) -> float:
+        """The same for the reference."""
+        return rows / (1.0 + max(0.0, self.reference - 1.0) * self.correlation)
+
+    def mixture(self, reference_rows: int, window_rows: int, freedom: float) -> tuple[float, float]:
+        """Scale a and degrees of freedom ν of the chi² that stands for n_e · PSI (Rao, Scott 1984; Satterthwaite 1946)."""
+        effective = reference_rows * window_rows / (reference_rows + window_rows)
+        within = max(0.0, self.window - 1.0) / window_rows + max(0.0, self.reference - 1.0) / reference_rows
+        more = self.excess * effective * within
+        total, squares = freedom + more, freedom + 2.0 * more + more * more / self.directions
+        return squares / total, total * total / squares
+
+
+def alike_threshold(
+    worth: Worth, reference_rows: int, window_rows: int, bins: int, tolerance: float, alpha: float
+) -> float:
+    """``distances.relevance_threshold`` for rows that are alike."""
+    scale, freedom = worth.mixture(reference_rows, window_rows, max(bins, 2) - 1)
+    effective = reference_rows * window_rows / (reference_rows + window_rows)
+    return relevance_quantile(effective / scale, freedom, tolerance, alpha)
 
 
 Found = Mapping[Level, Mapping[float, Mapping[str, Alike]]]
@@ -67,7 +107,7 @@ class Clusters:
     found: Found
 
     def worth(self, level: Level, length: float, rows: int) -> dict[str, Worth]:
-        """Of the columns whose rows are not independent, in a window of that length and so many rows.
+        """Of the columns whose rows are not independent, in a window of that length and of so many rows.
 
         Judged by the longest stretch that is not longer; the window holds as many of them as there is room for.
         """
@@ -75,13 +115,9 @@ class Clusters:
         if known is None:
             return {}
         return {
-            name: Worth(_worth(rows * known / length, rho), _worth(of_one, rho))
-            for name, (rho, of_one) in self.found[level][known].items()
+            name: Worth(each.excess, each.directions, rows * known / length, each.rows)
+            for name, each in self.found[level][known].items()
         }
-
-
-def _worth(rows: float, correlation: float) -> float:
-    return 1.0 / (1.0 + max(0.0, rows - 1.0) * correlation)
 
 
 def find_clusters(layout: Layout, columns: Mapping[str, Any], wall: Vector) -> Clusters:
@@ -140,42 +176,53 @@ def _at_level(level: Level, coded: Mapping[str, Counts], moments: Floats) -> Ite
         kind = np.zeros(len(place)) if period is None else (place * length) % period
         cell = np.unique(kind, return_inverse=True)[1]
         rows = np.bincount(stretch)
-        found = {name: _correlation(_table(stretch, codes, len(place)), cell) for name, codes in coded.items()}
+        found = {name: _alike(_table(stretch, codes, len(place)), cell) for name, codes in coded.items()}
         if any(each is not None for each in found.values()):
-            yield length, {name: Alike(each, float(rows.mean())) for name, each in found.items() if each}
+            yield (
+                length,
+                {name: Alike(*each, float(rows.mean())) for name, each in found.items() if each and each[0] > 0},
+            )
 
 
 def _table(stretch: Counts, codes: Counts, stretches: int) -> Counts:
     return np.bincount(stretch * CODES + codes, minlength=stretches * CODES).reshape(stretches, CODES)
 
 
-def _correlation(table: Counts, cell: Counts) -> float | None:
-    """Of the rows within a stretch, beside all rows of its cell: 0 where they are independent, null where too few say so.
-
-    The mean of chi² over its degrees of freedom is 1 + (m − 1) ρ for stretches of m rows.
+def _alike(table: Counts, cell: Counts) -> tuple[float, float] | None:
+    """Excess and directions of the stretches [stretches, codes] beside all rows of their cells: (0, 1) where rows are independent,
+    null where too few stretches say so.
     """
     totals = np.zeros((int(cell.max()) + 1, table.shape[1]))
     np.add.at(totals, cell, table)
     rows, of_cell = table.sum(axis=1), totals.sum(axis=1)[cell]
-    freedom = ((totals > 0).sum(axis=1)[cell] - 1.0) * (1.0 - rows / np.maximum(of_cell, 1))
-    judged = (rows >= 2) & (freedom > 0)
+    rest = 1.0 - rows / np.maximum(of_cell, 1)
+    freedom = (totals > 0).sum(axis=1)[cell] - 1.0
+    judged = (rows >= 2) & (freedom > 0) & (rest > 0)
     if judged.sum() < LEAST_STRETCHES:
         return None
     expected = (totals[cell] * (rows / np.maximum(of_cell, 1))[:, None])[judged]
-    chi2 = (np.square(table[judged] - expected) / np.where(expected > 0, expected, 1.0)).sum(axis=1)
-    ratio, pairs = chi2 / freedom[judged], float((rows[judged] - 1).sum())
-    rho = float((ratio - 1.0).sum()) / pairs
-    error = float(ratio.std()) * np.sqrt(len(ratio)) / pairs
-    return min(1.0, rho) if rho > ERRORS * error else 0.0
+    chi2 = (np.square(table[judged] - expected) / np.where(expected > 0, expected, 1.0)).sum(axis=1) / rest[judged]
+    return _moments(chi2, freedom[judged], rows[judged] - 1.0)
+
+
+def _moments(chi2: Floats, freedom: Floats, others: Floats) -> tuple[float, float]:
+    """From mean and variance: with λ = 1 + m ρ along each of k directions and excess T = k ρ, Σλ = d + m T and Σλ² = d + 2 m T +
+    (m T)² / k, of which the first is the mean of chi² and twice the second its variance; m is the other rows of a stretch.
+    """
+    over = chi2 - freedom
+    excess, error = float(over.sum() / others.sum()), float(over.std()) * np.sqrt(len(over)) / float(others.sum())
+    if excess <= ERRORS * error:
+        return 0.0, 1.0
+    more, d = excess * float(others.mean()), float(freedom.mean())
+    squares = max(float(over.var()) / 2.0 - d - 2.0 * more, 1e-9)
+    return excess, float(np.clip(more * more / squares, FEWEST, max(d, FEWEST)))
 
 
 def clusters_tree(clusters: Clusters) -> dict[str, Any]:
     """As JSON can hold it."""
     return {
         level: {
-            f"{length:.0f}": {
-                name: [float(f"{rho:.3g}"), float(f"{rows:.4g}")] for name, (rho, rows) in columns.items()
-            }
+            f"{length:.0f}": {name: [float(f"{value:.4g}") for value in each] for name, each in columns.items()}
             for length, columns in lengths.items()
         }
         for level, lengths in clusters.found.items()
@@ -187,7 +234,7 @@ def clusters_of_tree(tree: Mapping[str, Any]) -> Clusters:
     return Clusters(
         {
             level: {
-                float(length): {str(name): Alike(float(rho), float(rows)) for name, (rho, rows) in columns.items()}
+                float(length): {str(name): Alike(*map(float, each)) for name, each in columns.items()}
                 for length, columns in tree.get(level, {}).items()
             }
             for level in LENGTHS

@@ -326,8 +326,12 @@ def relevance_threshold(reference_rows: int, window_rows: int, bins: int, tolera
             hint="rows are at least 1, 0 < alpha < 1, tolerance is not negative",
         )
     effective = reference_rows * window_rows / (reference_rows + window_rows)
-    freedom, shift = max(bins, 2) - 1, effective * tolerance
-    return _noncentral_quantile(1.0 - alpha, freedom, shift) / effective
+    return relevance_quantile(effective, max(bins, 2) - 1, tolerance, alpha)
+
+
+def relevance_quantile(effective: float, freedom: float, tolerance: float, alpha: float) -> float:
+    """The same, given n_e and the degrees of freedom."""
+    return _noncentral_quantile(1.0 - alpha, freedom, effective * tolerance) / effective
 
 
 @lru_cache(maxsize=1024)

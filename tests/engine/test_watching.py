@@ -138,6 +138,8 @@ def test_the_answers_can_be_explained_too(live):
         ("2026-03-02..2026-03-01", "ends before it begins"),
         ("2026-03-02..soon", "is no stretch of time"),
         ("..", "is no stretch of time"),
+        ("0s", "`0s` ends before it begins"),
+        ("99999999h", "`99999999h` begins before 1970"),
     ],
 )
 def test_what_is_no_stretch_is_refused(text, says):

@@ -73,7 +73,7 @@ def test_the_daily_cycle_is_no_drift_beside_the_same_hours():
     assert {v.reference for v in told.of("input_drift")} == {"training rows at these hours of the day"}
     plain = trial.watched(reference={"season": "none"}).tell(48, 3, (HOUR, DAY))
     assert sum(votes(plain)) >= 8
-    assert plain.episodes(("input_drift",)) >= 2
+    assert plain.episodes(("input_drift",)) >= 1
 
 
 def test_weekends_are_no_drift_beside_the_same_hours_of_the_week():
