@@ -50,6 +50,7 @@ class Controller:
         self.turns: Counter[str] = Counter()
         self._running: dict[str, tuple[str, Any]] = {}
         self._turning: dict[str, tuple[Hashable, Any]] = {}
+        self._turn_faults: set[str] = set()
         self._telling: dict[str, Any] = {}
         self._shown: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
@@ -75,7 +76,8 @@ class Controller:
                 self._look_after_aliases(plan, store)
                 self._look_after_windows(plan, store)
                 self._look_after_alerts(plan, store)
-            self.faults.pop(plan.name, None)
+            if plan.name not in self._turn_faults:  # what a turn failed with holds until one succeeds
+                self.faults.pop(plan.name, None)
         except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
             if self.faults.get(plan.name) != str(error):
                 logger.warning("%s: %s", plan.name, error)
@@ -123,7 +125,9 @@ class Controller:
             self.turns[plan.name] += int(ray.get(reference))
         except Exception:
             pace.forget()
+            self._turn_faults.add(plan.name)
             raise
+        self._turn_faults.discard(plan.name)
         return True
 
     def _look_after_alerts(self, plan: Plan, store: Store) -> None:

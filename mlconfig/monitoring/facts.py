@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlconfig.records.service import ServiceStats
     from mlconfig.vocabulary import Window
 
-DAY = 86_400.0
+DAY, WEEK = 86_400.0, 604_800.0
 LEAST, MOST = 3, 28
 """Earlier windows that an expectation is made from: at least, and at most."""
 
@@ -50,16 +50,29 @@ def facts_of(
 
 
 def expected_rows(window: Window, rows_at: Mapping[float, int], base: float) -> float | None:
-    """The median of earlier windows: of a shorter one those at the same time of day, of a longer one those before it."""
+    """What earlier windows let expect: the median of the same time of day (a longer window: of those before it), or of the same
+    time of the week where that is less, so that a weekend is no outage. A shorter window than a week needs a week of history.
+    """
     length = window.end - window.start
-    step = DAY if length < DAY and DAY % length == 0 else length
     first = min(rows_at, default=math.inf)
+    if length < WEEK and window.start - first < WEEK:
+        return None
+    daily = _earlier(window, rows_at, base, DAY if length < DAY and DAY % length == 0 else length)
+    if len(daily) < LEAST:
+        return None
+    weekly = _earlier(window, rows_at, base, WEEK) if WEEK % length == 0 else []
+    return float(min(median(daily), median(weekly or daily)))
+
+
+def _earlier(window: Window, rows_at: Mapping[float, int], base: float, step: float) -> list[int]:
+    """Rows of windows of the same length, so many seconds apart, back to the first that is known."""
+    first, length = min(rows_at, default=math.inf), window.end - window.start
     earlier: list[int] = []
     start = window.start - step
     while start >= first and len(earlier) < MOST:
         earlier.append(_rows_between(rows_at, start, start + length, base))
         start -= step
-    return float(median(earlier)) if len(earlier) >= LEAST else None
+    return earlier
 
 
 def _rows_between(rows_at: Mapping[float, int], start: float, end: float, base: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ class PassWindows:
             self._fresh.drop(start)
         for start in sorted(self._fresh) if store is not None else ():
             assert store is not None
-            store.put(start, self._fresh[start])
+            with suppress(OSError):  # a full disk keeps nothing from being judged: it is counted again in the next pass
+                store.put(start, self._fresh[start])
 
     def _dated(self, blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
         """Without rows that have no moment, or one ahead of the clock: one row from the future would complete every window."""
@@ -132,5 +134,6 @@ class PassWindows:
         blocks = self._log.blocks(start, end, time, self._watch.version, COUNTED)
         counts = fold_windows(blocks, self._watch.counter, time, self._base).get(start)
         if counts is not None:
-            store.put(start, counts)
+            with suppress(OSError):
+                store.put(start, counts)
         return counts

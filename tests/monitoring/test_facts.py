@@ -23,22 +23,32 @@ def window(start, length):
 
 def test_an_hour_is_expected_to_be_like_the_same_hour_of_earlier_days():
     rows = {day * DAY + hour * HOUR: 1000 + day if hour == 9 else 10 for day in range(10) for hour in range(24)}
-    assert expected_rows(window(8 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 1003.5  # the median of days 0 to 7
+    assert expected_rows(window(7 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 1000  # a week ago, less than the days between
+    rows |= {hour * HOUR: 5000 for hour in range(24)}
+    assert expected_rows(window(7 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 1004  # the median of days 0 to 6
     assert expected_rows(window(8 * DAY + 10 * HOUR, HOUR), rows, HOUR) == 10
     assert expected_rows(window(2 * DAY + 9 * HOUR, HOUR), rows, HOUR) is None  # two days say too little
 
 
+def test_a_weekend_is_expected_to_be_like_weekends():
+    rows = {day * DAY + hour * HOUR: 15 if day % 7 in (5, 6) else 1000 for day in range(14) for hour in range(24)}
+    assert expected_rows(window(12 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 15
+    assert expected_rows(window(12 * DAY, DAY), rows, HOUR) == 24 * 15
+    assert expected_rows(window(11 * DAY + 9 * HOUR, HOUR), rows, HOUR) == 1000
+    assert expected_rows(window(5 * DAY + 9 * HOUR, HOUR), rows, HOUR) is None  # the first weekend is not known yet
+
+
 def test_a_day_is_expected_to_be_like_the_days_before_and_silence_counts():
-    rows = {day * DAY + hour * HOUR: 100 for day in range(6) if day != 3 for hour in range(24)}
-    assert expected_rows(window(6 * DAY, DAY), rows, HOUR) == 2400
+    rows = {day * DAY + hour * HOUR: 100 for day in range(8) if day != 3 for hour in range(24)}
+    assert expected_rows(window(8 * DAY, DAY), rows, HOUR) == 2400
     few = {0.0: 100, 5 * DAY: 100}
-    assert expected_rows(window(6 * DAY, DAY), few, HOUR) == 0
+    assert expected_rows(window(8 * DAY, DAY), few, HOUR) == 0
     assert expected_rows(window(DAY, DAY), {}, HOUR) is None
 
 
 def test_a_window_that_does_not_divide_the_day_follows_those_before_it():
-    rows = {place * 5 * HOUR: 50 + place for place in range(6)}
-    assert expected_rows(window(30 * HOUR, 5 * HOUR), rows, 5 * HOUR) == 52.5
+    rows = {place * 5 * HOUR: 50 + place for place in range(34)}
+    assert expected_rows(window(170 * HOUR, 5 * HOUR), rows, 5 * HOUR) == 69.5  # the median of the last 28
 
 
 @pytest.fixture
