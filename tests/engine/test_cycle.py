@@ -344,3 +344,22 @@ def test_a_retrain_without_labelled_rows_fails_with_the_reason(shop):
         (*_, last) = store.audit.events(rollout.id)
     assert rollout.state is State.FAILED
     assert "gives no labelled rows" in last.reason
+
+
+def test_a_retrain_learns_nothing_from_rows_that_broke_on_their_way(shop, make_traffic):
+    plan = go_live(shop, "retraining.when={lasting_drift: {}}")
+    traffic = make_traffic(plan)
+    traffic.send("usual", 200, NOON)
+    for row in traffic.usual:
+        row["x0"] = 0.0
+    for hour in (1, 2):
+        traffic.send("usual", 200, NOON + hour * HOUR)
+    found = turn(shop, plan, NOON + 3 * HOUR)
+    newest = {v.signal: v for v in found.verdicts if v.window.start == NOON + 2 * HOUR}
+    assert (newest["input_drift"].state, newest["input_drift"].cause) == ("lasting", "pipeline_break")
+    assert not found.decision.retrain, "a broken pipeline is mended, not learned"
+    assert requested(shop, plan, NOON + 3 * HOUR) == "LIVE"
+    with shop.store() as store:
+        dataset = champion_of(shop.workspace(plan), store, shop.name).dataset
+    assert dataset.rows == 800 + 200
+    assert "400 logged predictions are left out: something broke on the way of their rows" in dataset.notices

@@ -12,6 +12,7 @@ from mlconfig.data.schema import check_schema, enforce, infer_schema, schema_not
 from mlconfig.engine.carrier import relative, told
 from mlconfig.engine.champion import Champion, find_champion
 from mlconfig.engine.job import Job, Output, Retrain
+from mlconfig.engine.soundness import sound_rows
 from mlconfig.engine.tables import write_table
 from mlconfig.engine.workspace import write_json
 from mlconfig.plan.steps import DeployStep, PackageStep, ReadStep, RetrainStep, TrainStep
@@ -71,7 +72,7 @@ def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple
     if champion is None:
         assert source is not None
         return source, notices
-    log = _from_log(job, champion) if how.from_ != "source" else None
+    log, left_out = _from_log(job, champion) if how.from_ != "source" else (None, ())
     split, groups = job.plan.step(TrainStep).split, job.plan.step(PackageStep).groups
     extra = (*(step.key or ()), *((split.column,) if split.column is not None else ()), *groups)
     table = retrain_table(
@@ -85,17 +86,20 @@ def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple
         random_state=job.plan.random_state,
     )
     logged = log.num_rows if log is not None else 0
-    return table, (*notices, f"{logged} logged predictions have their labels")
+    return table, (*notices, f"{logged} logged predictions have their labels", *left_out)
 
 
-def _from_log(job: Job, champion: Champion) -> pa.Table:
+def _from_log(job: Job, champion: Champion) -> tuple[pa.Table, tuple[str, ...]]:
+    """The labelled rows of the log, and a notice where some were left out."""
     step, endpoint = job.plan.step(ReadStep), job.plan.step(DeployStep).endpoint
     log = PredictionLog(job.workspace.predictions(endpoint))
-    return labelled_rows(
-        log.predictions(),
+    predictions, notices = sound_rows(job, log.predictions())
+    rows = labelled_rows(
+        predictions,
         log.labels(),
         target=step.target,
         join=job.labels_join,
         key=step.key or (),
         target_type=champion.target_type,
     )
+    return rows, notices
