@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from mlconfig.builtin.proportions import upper_quantile
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
-from mlconfig.profiles.clusters import Worth
+from mlconfig.profiles.clusters import Stretch
 from mlconfig.profiles.counts import NumericCounts
 from mlconfig.profiles.histogram import Floats, positions
 from mlconfig.profiles.profile import Profile
@@ -23,6 +24,9 @@ from mlconfig.vocabulary import Frozen, FrozenDict
 TOLD = 3
 LEAST_ROWS = 10
 """Complete rows below which a correlation says nothing."""
+
+
+Stretches = dict[float, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,12 @@ class Correlation(Detector):
         """One finding about all pairs; none where there is no pair, or hardly a row that has all numeric columns."""
         layout = evidence.reference.layout
         places = [i for i, name in enumerate(layout.correlated) if name in evidence.columns]
-        worth = [evidence.worth.get(name, Worth()) for name in layout.correlated]
+        finer = [_finer(evidence, name) for name in layout.correlated]
         sides = [
-            _Side(evidence.reference, [each.reference for each in worth]),
-            _Side(evidence.current, [each.window for each in worth]),
+            _Side(
+                evidence.reference, [{at: (each.reference, each.correlation) for at, each in f.items()} for f in finer]
+            ),
+            _Side(evidence.current, [{at: (each.window, each.correlation) for at, each in f.items()} for f in finer]),
         ]
         if len(places) < 2 or min(side.rows for side in sides) < LEAST_ROWS:
             return ()
@@ -91,10 +97,12 @@ class Correlation(Detector):
 
 
 class _Side:
-    """Correlations of a profile [k, k], the complete rows they are of, and each column's kurtosis [k] and rows' worth [k]."""
+    """Correlations of a profile [k, k], the complete rows they are of, and of each column its kurtosis [k] and the stretches
+    of time [k] in which its rows are alike: by length, rows in one and how alike two of them are.
+    """
 
-    def __init__(self, profile: Profile, worth: list[float]) -> None:
-        self.worth = worth
+    def __init__(self, profile: Profile, stretches: list[Stretches]) -> None:
+        self.stretches = stretches
         self.rows = int(profile.moments[-1, -1])
         self.correlations = profile.correlation()
         self.kurtosis = _kurtosis(profile)
@@ -102,8 +110,20 @@ class _Side:
     def standard_error(self, i: int, j: int) -> float:
         """Of Fisher's z."""
         inflation = max(1.0, (math.sqrt(self.kurtosis[i] * self.kurtosis[j]) - 1.0) / 2.0)
-        rows = self.rows * math.sqrt(self.worth[i] * self.worth[j])
+        rows = self.rows / self._design_effect(self.stretches[i], self.stretches[j])
         return math.sqrt(inflation / max(rows - 3, 1.0))
+
+    @staticmethod
+    def _design_effect(one: Stretches, other: Stretches) -> float:
+        """Of products of both columns: by the stretches in which they are most alike, at most as their geometric mean."""
+        shared = one.keys() & other.keys()
+        alike = ((one[at][0] - 1.0) * math.sqrt(one[at][1] * other[at][1]) for at in shared)
+        return 1.0 + max(0.0, *alike, 0.0)
+
+
+def _finer(evidence: Evidence, name: str) -> Mapping[float, Stretch]:
+    worth = evidence.worth.get(name)
+    return {} if worth is None else worth.finer
 
 
 def _kurtosis(profile: Profile) -> Floats:

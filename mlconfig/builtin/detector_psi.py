@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns, independent_rows
+from mlconfig.builtin.compared_columns import Compared, column_details, compared_columns
 from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
+from mlconfig.profiles.clusters import alike_threshold
 from mlconfig.profiles.distances import BINS, relevance_threshold
 from mlconfig.records.verdict import Finding
 from mlconfig.vocabulary import Frozen, FrozenDict
@@ -37,19 +38,24 @@ class Psi(Detector):
 
     def _finding(self, evidence: Evidence, column: Compared) -> Finding:
         found = column.comparison
-        n, m = independent_rows(evidence, column)
-        threshold = relevance_threshold(n, m, found.bins, self.params.tolerance, evidence.alpha)
+        worth = evidence.worth.get(column.name)
+        alike = {} if worth is None or not worth.excess else {"independent_rows": worth.of_window(found.current_rows)}
+        threshold = self._threshold(evidence, column)
         drifts = found.psi > threshold
-        worth = {"independent_rows": float(m)} if column.name in evidence.worth else {}
         return Finding(
             column=column.name,
             statistic="psi",
             drift_score=found.psi,
             threshold=threshold,
             is_drift=drifts,
-            details=FrozenDict({**column_details(evidence, column, "psi"), **worth}),
+            details=FrozenDict({**column_details(evidence, column, "psi"), **alike}),
             message=f"`{column.name}` moved: PSI {found.psi:.3f} over {threshold:.3f}" if drifts else "",
         )
+
+    def _threshold(self, evidence: Evidence, column: Compared) -> float:
+        found, worth = column.comparison, evidence.worth.get(column.name)
+        given = found.reference_rows, found.current_rows, found.bins, self.params.tolerance, evidence.alpha
+        return relevance_threshold(*given) if worth is None else alike_threshold(worth, *given)
 
     def explain(self, evidence: Evidence) -> tuple[str, ...]:
         """The relevance rule with the figures of each column."""
@@ -61,17 +67,22 @@ class Psi(Detector):
 
     def _rule(self, evidence: Evidence, column: Compared) -> tuple[str, ...]:
         found, tolerance = column.comparison, self.params.tolerance
-        n, m = independent_rows(evidence, column)
-        effective, freedom = n * m / (n + m), max(found.bins, 2) - 1
-        threshold = relevance_threshold(n, m, found.bins, tolerance, evidence.alpha)
-        shift = effective * tolerance
-        quantile = f"the 1 − alpha quantile of chi² with {freedom} degrees of freedom, non-central by {shift:.1f}"
-        said = f"rows of one time are alike: {found.current_rows} are worth {m}, the reference's {found.reference_rows} are {n}"
-        alike = (said,) if column.name in evidence.worth else ()
+        n, m, worth = found.reference_rows, found.current_rows, evidence.worth.get(column.name)
+        effective, freedom, scale = n * m / (n + m), float(max(found.bins, 2) - 1), 1.0
+        said: tuple[str, ...] = ()
+        if worth is not None and worth.excess:
+            scale, freedom = worth.mixture(n, m, freedom)
+            independent = f"{worth.of_window(m):.0f} independent ones, the reference's as {worth.of_reference(n):.0f}"
+            said = (
+                f"rows of one stretch of time are alike: the window's say as much as {independent}",
+                f"so n_e · PSI is taken for {scale:.3g} times a chi², and n_e for {effective / scale:.1f}",
+            )
+        shift = effective / scale * tolerance
+        quantile = f"the 1 − alpha quantile of chi² with {freedom:.3g} degrees of freedom, non-central by {shift:.1f}"
         return (
             f"PSI over {found.bins} bins, Σ (window − reference) · ln(window / reference) of their shares, = {found.psi:.4f}",
-            *alike,
             f"n_e = N·n / (N + n) = {n}·{m} / {n + m} = {effective:.1f} effective rows",
+            *said,
             f"a true PSI of {tolerance:g} does not matter (params.tolerance)",
-            f"threshold = {quantile} / n_e = {threshold:.4f}",
+            f"threshold = {quantile} / n_e = {self._threshold(evidence, column):.4f}",
         )

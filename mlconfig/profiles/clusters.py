@@ -1,10 +1,10 @@
 """How alike the rows of one stretch of time are, and what a window of n such rows can tell.
 
-Rows that come together share their weather, their prices, their customer: a thousand of them may say no more than ten drawn from
-anywhere would. What a reference's own stretches show of this is, for each column, how much more than by chance their
+Rows that come together share their weather, their prices, their customer: a thousand of them may say no more than ten drawn
+from anywhere would. What a reference's own stretches show of this is, for each column, how much more than by chance their
 distributions differ (its excess, a sum of intraclass correlations) and in how many directions: a mean that moves from day to
-day is one. A chi² of such rows is a mixture of chi², and is taken for a · chi² with ν degrees of freedom, of the mixture's mean
-and variance.
+day is one. A chi² of such rows is a mixture of chi², and is taken for a · chi² with ν degrees of freedom, of the mixture's
+mean and variance.
 
 Source: Kish, Survey Sampling, 1965 (design effect); Rao, Scott, "The analysis of categorical data from complex sample surveys",
 JASA 1981, and "On chi-squared tests for multiway contingency tables", Ann. Statist. 1984 (second-order correction).
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -43,31 +44,46 @@ LEAST_STRETCHES = 10
 """Fewer say too little."""
 ERRORS = 1.0
 """An excess counts from so many of its standard errors on, so that independent rows mostly stay independent."""
+MANY = 10
+"""Rows a bin from which on PSI has the same mean; it grows more slowly than Pearson's chi² where stretches lie far apart."""
 FEWEST = 0.25
 """Directions: fewer than one say that few stretches differ, and these by much."""
 _MONDAY = 3 * DAY  # 1970 began on a Thursday
 
 
 class Alike(NamedTuple):
-    """Of a column: ``excess`` of chi² a row, ``directions`` that it is spread over; ``rows`` of a stretch of the reference, mean."""
+    """Of a column: ``excess`` of chi² a row, ``directions`` it is spread over; ``correlation`` of two rows of one stretch along a
+    direction; mean ``rows`` of a stretch of the reference.
+    """
 
     excess: float
     directions: float
+    correlation: float
     rows: float
 
 
+INDEPENDENT = Alike(0.0, 1.0, 0.0, 1.0)
+
+
+class Stretch(NamedTuple):
+    """Stretches of one length: rows of the window and of the reference in one, and the ``correlation`` of two of them."""
+
+    window: float
+    reference: float
+    correlation: float
+
+
 class Worth(NamedTuple):
-    """What rows are worth that are alike in some directions; ``window``, ``reference``: rows of either side in one stretch."""
+    """What rows are worth that are alike; ``window``, ``reference``: rows of either side in one stretch, the rest as ``Alike``.
+    ``finer``: stretches of all lengths up to that one, by length: what a correlation within the window varies by.
+    """
 
     excess: float
     directions: float
+    correlation: float
     window: float
     reference: float
-
-    @property
-    def correlation(self) -> float:
-        """Of two rows of one stretch, along each direction."""
-        return min(1.0, self.excess / self.directions)
+    finer: Mapping[float, Stretch] = MappingProxyType({})
 
     def of_window(self, rows: float) -> float:
         """Independent rows that say as much, along the directions in which stretches differ."""
@@ -111,13 +127,26 @@ class Clusters:
 
         Judged by the longest stretch that is not longer; the window holds as many of them as there is room for.
         """
-        known = max((each for each in self.found.get(level, {}) if each <= length), default=None)
-        if known is None:
+        lengths = {each: columns for each, columns in self.found.get(level, {}).items() if each <= length}
+        if not lengths:
             return {}
+        last = max(lengths)
         return {
-            name: Worth(each.excess, each.directions, rows * known / length, each.rows)
-            for name, each in self.found[level][known].items()
+            name: _worth(name, lengths, last, rows / length)
+            for name in dict.fromkeys(name for columns in lengths.values() for name in columns)
         }
+
+
+def _worth(name: str, lengths: Mapping[float, Mapping[str, Alike]], last: float, rate: float) -> Worth:
+    """Of a column; ``rate``: rows of the window a second."""
+    finer = {
+        length: Stretch(rate * length, each.rows, each.correlation)
+        for length, columns in lengths.items()
+        for each in [columns.get(name)]
+        if each is not None
+    }
+    own = lengths[last].get(name, INDEPENDENT)
+    return Worth(own.excess, own.directions, own.correlation, rate * last, own.rows, MappingProxyType(finer))
 
 
 def find_clusters(layout: Layout, columns: Mapping[str, Any], wall: Vector) -> Clusters:
@@ -188,9 +217,9 @@ def _table(stretch: Counts, codes: Counts, stretches: int) -> Counts:
     return np.bincount(stretch * CODES + codes, minlength=stretches * CODES).reshape(stretches, CODES)
 
 
-def _alike(table: Counts, cell: Counts) -> tuple[float, float] | None:
-    """Excess and directions of the stretches [stretches, codes] beside all rows of their cells: (0, 1) where rows are independent,
-    null where too few stretches say so.
+def _alike(table: Counts, cell: Counts) -> tuple[float, float, float] | None:
+    """Excess, directions and correlation of the stretches [stretches, codes] beside all rows of their cells: (0, 1, 0) where
+    rows are independent, null where too few stretches say so.
     """
     totals = np.zeros((int(cell.max()) + 1, table.shape[1]))
     np.add.at(totals, cell, table)
@@ -200,14 +229,31 @@ def _alike(table: Counts, cell: Counts) -> tuple[float, float] | None:
     judged = (rows >= 2) & (freedom > 0) & (rest > 0)
     if judged.sum() < LEAST_STRETCHES:
         return None
-    expected = (totals[cell] * (rows / np.maximum(of_cell, 1))[:, None])[judged]
-    chi2 = (np.square(table[judged] - expected) / np.where(expected > 0, expected, 1.0)).sum(axis=1) / rest[judged]
-    return _moments(chi2, freedom[judged], rows[judged] - 1.0)
+    given, others = (table[judged], totals[cell][judged]), rows[judged] - 1.0
+    excess, directions = by_pearson = _moments(_pearson(*given) / rest[judged], freedom[judged], others)
+    if rows[judged].mean() >= MANY * freedom[judged].mean():
+        excess, directions = _moments(_psi(*given) / rest[judged], freedom[judged], others)
+    return excess, directions, min(1.0, by_pearson[0] / by_pearson[1])
+
+
+def _psi(table: Counts, totals: Floats) -> Floats:
+    """PSI times its rows, as windows are judged by it [stretches]."""
+    used = totals > 0
+    bins = used.sum(axis=1, keepdims=True) / 2.0
+    rows, whole = (counts.sum(axis=1, keepdims=True) for counts in (table, totals))
+    now, before = (table + 0.5) / (rows + bins), (totals + 0.5) / (whole + bins)
+    return np.asarray(rows[:, 0] * ((now - before) * np.log(now / before) * used).sum(axis=1))
+
+
+def _pearson(table: Counts, totals: Floats) -> Floats:
+    """Pearson's chi² [stretches], whose mean is right however few rows there are."""
+    expected = totals * (table.sum(axis=1) / totals.sum(axis=1))[:, None]
+    return np.asarray((np.square(table - expected) / np.where(expected > 0, expected, 1.0)).sum(axis=1))
 
 
 def _moments(chi2: Floats, freedom: Floats, others: Floats) -> tuple[float, float]:
-    """From mean and variance: with λ = 1 + m ρ along each of k directions and excess T = k ρ, Σλ = d + m T and Σλ² = d + 2 m T +
-    (m T)² / k, of which the first is the mean of chi² and twice the second its variance; m is the other rows of a stretch.
+    """From mean and variance: with λ = 1 + m ρ along each of k directions and excess T = k ρ, Σλ = d + m T is the mean of chi²,
+    and twice Σλ² = d + 2 m T + (m T)² / k its variance; m is the other rows of a stretch.
     """
     over = chi2 - freedom
     excess, error = float(over.sum() / others.sum()), float(over.std()) * np.sqrt(len(over)) / float(others.sum())

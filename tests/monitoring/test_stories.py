@@ -235,7 +235,7 @@ def test_electricity_demand_goes_by_the_clock_and_that_is_no_drift(tmp_path):
     assert "A" not in states(told)
     assert votes(told) <= len(told) // 8  # eight days of a year are still alike
     assert votes(plain) >= len(plain) // 3
-    assert states(plain).count("sA") >= 5
+    assert "L" in states(plain)
     known = story.told(live, **{**watched, "baseline": story.baseline})["input_drift"]
     assert votes(known) == 0
     psi = [np.median([v.findings[0].drift_score for v in each]) for each in (told, plain)]
