@@ -52,8 +52,8 @@ _MONDAY = 3 * DAY  # 1970 began on a Thursday
 
 
 class Alike(NamedTuple):
-    """Of a column: ``excess`` of chi² a row, ``directions`` it is spread over; ``correlation`` of two rows of one stretch along a
-    direction; mean ``rows`` of a stretch of the reference.
+    """Of a column: ``excess`` of chi² a row, ``directions`` it is spread over; ``correlation`` of two rows of one stretch along
+    one; mean ``rows`` of a stretch of the reference.
     """
 
     excess: float

@@ -72,7 +72,7 @@ def test_a_mean_that_moves_is_one_direction_and_levels_that_are_dealt_anew_are_m
     assert 0.5 < days["x"].directions < 3.0
     assert 3.5 < days["level"].directions <= 7.0
     assert days["level"].excess == pytest.approx(
-        7 / 21, rel=0.25
+        7 / 161, rel=0.25
     )  # Dirichlet: ρ = 1 / (1 + its total), in 7 directions
 
 
