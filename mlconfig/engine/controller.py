@@ -120,13 +120,15 @@ class Controller:
         if not done:
             return False
         del self._turning[plan.name]
-        pace.end(seen)
         try:
-            self.turns[plan.name] += int(ray.get(reference))
+            found_nothing, seconds = ray.get(reference)
         except Exception:
+            pace.end(seen)
             pace.forget()
             self._turn_faults.add(plan.name)
             raise
+        pace.end(seen, seconds)
+        self.turns[plan.name] += int(found_nothing)
         self._turn_faults.discard(plan.name)
         return True
 
@@ -185,11 +187,13 @@ class Controller:
 class Turns:
     """An actor whose only work is turns: what they load and count leaves the controller small."""
 
-    def take(self, workspace: Workspace, plan: Plan) -> bool:
-        """One turn of the cycle; whether it found nothing left to do."""
+    def take(self, workspace: Workspace, plan: Plan) -> tuple[bool, float]:
+        """One turn of the cycle: whether it found nothing left to do, and the seconds it took."""
+        began = time.monotonic()
         with Store.open(workspace.state_uri) as store:
             report = run_cycle(workspace, plan, store, time.time() - SETTLE_S)
-        return not report.verdicts and not (report.decision is not None and report.decision.retrain)
+        found_nothing = not report.verdicts and not (report.decision is not None and report.decision.retrain)
+        return found_nothing, time.monotonic() - began
 
 
 def send_alerts(workspace: Workspace, plan: Plan) -> None:

@@ -44,10 +44,13 @@ class Pace:
         """A turn begins."""
         self._began = self.clock()
 
-    def end(self, stamp: Hashable) -> None:
-        """It ended; ``stamp`` is what it saw, taken before it began."""
+    def end(self, stamp: Hashable, seconds: float | None = None) -> None:
+        """It ended; ``stamp`` is what it saw, taken before it began. ``seconds``: how long it took where that is known better
+        (the start of its process is no reason to rest); null: since it began.
+        """
         now = self.clock()
-        self.rested, self.seen = now + REST * (now - self._began), stamp
+        taken = now - self._began if seconds is None else seconds
+        self.rested, self.seen = now + REST * taken, stamp
 
     def forget(self) -> None:
         """The turn failed: what it saw is still to be looked at."""
