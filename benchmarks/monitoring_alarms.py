@@ -13,6 +13,7 @@ from math import pi, sin
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from benchmarks.monitoring_worlds import AS_ROWS, Shifts, World, make_world
 from mlconfig.builtin.detector_psi import Psi
@@ -25,6 +26,7 @@ from mlconfig.monitoring.baseline import Baseline
 from mlconfig.monitoring.finish import Found, finish
 from mlconfig.monitoring.watch import Watch
 from mlconfig.monitoring.window_counts import WindowCounts
+from mlconfig.profiles.clusters import find_clusters
 from mlconfig.profiles.profile import Profile, fit_layout, profile_of
 from mlconfig.profiles.season import WEEK, Season, hours_of_week
 from mlconfig.records.columns import PREDICTION_LABEL, PREDICTION_SCORE
@@ -198,6 +200,27 @@ def season_trial(rows: int, days: int, shifts: Callable[[int], Shifts], seed: in
 def step(column: str, sigma: float, first: int, last: int = 10**9) -> Callable[[int], Shifts]:
     """A column moves in some hours."""
     return lambda hour: {column: sigma} if first <= hour < last else {}
+
+
+def alike_trial(rows: int, days: int, spread: float, seed: int = 1) -> Trial:
+    """Six columns move from day to day by so many standard deviations, in the reference as in the windows."""
+    world, _ = make_world(seed, REFERENCE_ROWS)
+    parts = [world.rows(np.random.default_rng([seed, day]), rows, moved_days(-1 - day, spread)) for day in range(days)]
+    columns = {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    wall = np.concatenate([BEGIN - (day + 1) * DAY + np.arange(rows) / rows * DAY for day in range(days)])
+    layout = world.layout
+    baseline = Baseline(profile_of(layout, columns), clusters=find_clusters(layout, columns, wall))
+    return Trial(make_watch(baseline), world, rows // 24, lambda hour: moved_days(hour // 24, spread))
+
+
+def moved_days(day: int, spread: float) -> Shifts:
+    """What a day is like."""
+    rng = np.random.default_rng([7, day % 10**6])
+    return {f"x{i}": spread * float(rng.standard_normal()) for i in range(6)}
+
+
+def _joined(parts: list[Any]) -> Any:
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else pa.chunked_array(parts).combine_chunks()
 
 
 def answers_against_few(reference_rows: int, rows: int, seed: int, windows: int = 8) -> list[bool]:
