@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.cycle import CycleReport, run_cycle
-from mlconfig.engine.live import has_state
+from mlconfig.engine.live import applied_plan, has_state
 from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.telling import deliver
 from mlconfig.engine.watches import make_watch, pass_input
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlconfig.records.verdict import Verdict
+
+
+OTHER_PLAN = "judged by the plan that was applied, which is not this recipe's; `mlconfig apply` brings the recipe in"
 
 
 class _Live(NamedTuple):
@@ -55,18 +59,20 @@ def _live(workspace: Workspace, plan: Plan) -> Iterator[_Live]:
 def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verdict, ...]]:
     """Judge all complete windows; returns what is new, and the newest verdict of each signal and scale of the live version.
 
-    Alerts are sent. A retrain that the policy wants is only said: the controller, which asks the policy by itself, carries it
-    out.
+    What is kept and told goes by the plan that was applied, whatever the recipe says by now. Alerts are sent. A
+    retrain that the policy wants is only said: the controller, which asks the policy by itself, carries it out.
 
     Raises:
         PlanError: the recipe declares no monitoring.
         EngineError: no version is live.
     """
     with _live(workspace, plan) as (store, champion):
-        report = run_cycle(workspace, plan, store, time.time(), act=False)
-        deliver(workspace, plan, store, time.time())
-        endpoint = plan.step(MonitorStep).endpoint
-        return report, tuple(store.verdicts.latest(endpoint, champion.route.version))
+        applied = applied_plan(workspace, plan.name) or plan
+        report = run_cycle(workspace, applied, store, time.time(), act=False)
+        deliver(workspace, applied, store, time.time())
+        if applied.digest != plan.digest:
+            report = replace(report, skipped=(*report.skipped, OTHER_PLAN))
+        return report, tuple(store.verdicts.latest(plan.step(MonitorStep).endpoint, champion.route.version))
 
 
 def judge_window(workspace: Workspace, plan: Plan, stretch: str) -> tuple[Window, tuple[Verdict, ...]]:

@@ -7,7 +7,7 @@ import pytest
 from mlconfig.cli.explained import as_tree, print_explanation
 from mlconfig.cli.tables import console
 from mlconfig.engine.cycle import run_cycle
-from mlconfig.engine.watching import explain, judge_window, parse_stretch, watch_now
+from mlconfig.engine.watching import OTHER_PLAN, explain, judge_window, parse_stretch, watch_now
 from mlconfig.errors import DataError, EngineError, PlanError
 
 RECIPE = """
@@ -150,3 +150,12 @@ def test_what_is_no_stretch_is_refused(text, says):
 def test_a_stretch_is_in_the_recipe_s_zone():
     window = parse_stretch("2026-03-01 12:00..2026-03-01T13:00", NOON, "Europe/Berlin")
     assert (window.start, window.end) == (NOON - HOUR, NOON)
+
+
+def test_what_is_kept_goes_by_the_plan_that_was_applied(live):
+    shop, plan, workspace = live
+    other = shop.plan("monitoring.every=30m")
+    report, latest = watch_now(workspace, other)
+    assert report.skipped[-1] == OTHER_PLAN
+    assert {verdict.scale for verdict in latest} == {HOUR, 2 * HOUR}
+    assert OTHER_PLAN not in watch_now(workspace, plan)[0].skipped
