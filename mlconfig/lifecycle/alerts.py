@@ -37,8 +37,8 @@ class Alerts:
     def decide(self, alerts: Iterable[Alert], recipients: Recipients, repeat: float) -> tuple[Alert, ...]:
         """Put those of the alerts into the outbox that say something new, in their order; those are the answer.
 
-        New is the begin of an episode, a worse state, its end, and what was last said ``repeat`` seconds ago. A sink that an
-        open episode was never addressed to is told of it too. An end goes to whom the episode was addressed, whatever the
+        New is the begin of an episode, a worse state, a column that joins, its end, and what was last said ``repeat``
+        seconds ago. A sink that an open episode was never addressed to is told of it too. An end goes to whom the episode was addressed, whatever the
         rule says by now. An episode belongs to an endpoint, a version and a rule, and gets its name here.
         """
         with self._database.write() as connection:
@@ -78,9 +78,11 @@ def _end(connection: Connection, alert: Alert, last: Alert) -> _Decided:
 
 
 def _go_on(connection: Connection, alert: Alert, last: Alert, sinks: Sequence[str], repeat: float) -> _Decided:
-    is_worse = _WORSE[alert.state] > _WORSE[last.state]
+    told = {*last.about, *(finding.column for finding in last.findings if finding.column is not None)}
+    is_worse = _WORSE[alert.state] > _WORSE[last.state] or bool(set(alert.about) - told)
     if is_worse or alert.at - last.at >= repeat:
-        return _Decided(_named(alert, last.episode, repeated=not is_worse), sinks, is_news=True)
+        named = _named(alert, last.episode, repeated=not is_worse)
+        return _Decided(named.model_copy(update={"about": tuple(sorted({*alert.about, *told}))}), sinks, is_news=True)
     known = outbox.addressed(connection, last.episode)
     return _Decided(
         last.model_copy(update={"at": alert.at}), [sink for sink in sinks if sink not in known], is_news=False

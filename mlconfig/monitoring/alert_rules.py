@@ -8,20 +8,27 @@ from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 from typing import Literal, NamedTuple
 
+from mlconfig.monitoring.persistence import state_of, voters
 from mlconfig.records.verdict import Finding, State, Verdict
 from mlconfig.sections.alerts import AlertRule, Alerts
 from mlconfig.sections.monitoring import Monitoring, Persistence
 
 RANK: dict[State, int] = {"ok": 0, "unknown": 0, "suspect": 1, "alert": 2, "lasting": 3}
-NEWS = Literal["new", "worse", "repeated", "ended"]
+NEWS = Literal["new", "worse", "wider", "repeated", "ended"]
 
 
 class News(NamedTuple):
-    """Something to say: ``verdict`` is the newest that it rests on, ``voted`` the one whose findings show it."""
+    """Something to say: ``verdict`` is the newest that it rests on, ``voted`` the one whose findings show it.
+
+    ``about``: what is as bad as the rule asks (columns, and what is of no column by its statistic), and ``also``: those of
+    it that were not said to be before.
+    """
 
     kind: NEWS
     verdict: Verdict
     voted: Verdict
+    about: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
 
 
 def rules_of(alerts: Alerts, monitoring: Monitoring) -> dict[str, AlertRule]:
@@ -62,6 +69,7 @@ class Course:
     repeat: float
     said: int = 0
     said_at: float = 0.0
+    _told: frozenset[str] = frozenset()
     _windows: dict[float, deque[Verdict]] = field(default_factory=dict)
     _newest: dict[float, Verdict] = field(default_factory=dict)
     _voted: dict[float, Verdict] = field(default_factory=dict)
@@ -113,11 +121,29 @@ class Course:
             kind = "ended"
         elif self.said and end >= self.said_at + self.repeat:
             kind = "repeated"
+        elif self.said and self._about() - self._told:
+            kind = "wider"
         self.said = max(self.said, rank) if rank else 0
         if kind is None:
             return None
         self.said_at = end
-        return self._say(kind)
+        news = self._say(kind)
+        self._told = frozenset() if kind == "ended" else self._told | news.about | voters(news.voted)
+        return news
+
+    def _about(self) -> frozenset[str]:
+        """Who is as bad as the rule asks at any scale, each by its own votes."""
+        if self.rule.when == "unknown":
+            return frozenset()
+        persistence, found = self._persistence(), set()
+        for seen in self._windows.values():
+            votes = [voters(verdict) for verdict in seen if verdict.vote is not None]
+            found |= {
+                voter
+                for voter in frozenset().union(*votes)
+                if RANK[state_of([voter in who for who in votes], persistence)] >= RANK[self.rule.when]
+            }
+        return frozenset(found)
 
     def _say(self, kind: NEWS) -> News:
         if self.rule.when == "unknown":
@@ -125,8 +151,9 @@ class Course:
             newest = _with_since(self._windows[scale])
             return News(kind, newest, newest)
         scale = max(self._newest, key=lambda scale: (self._rank_at(scale), RANK[self._newest[scale].state], -scale))
-        newest = self._newest[scale]
-        return News(kind, newest, newest if kind == "ended" else self._voted.get(scale, newest))
+        newest, about = self._newest[scale], self._about()
+        voted = newest if kind == "ended" else self._voted.get(scale, newest)
+        return News(kind, newest, voted, about, about - self._told if kind == "wider" else frozenset())
 
     def _rank(self) -> int:
         """How bad it is; 0 while the rule does not hold."""

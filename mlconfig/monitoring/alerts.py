@@ -56,8 +56,8 @@ def alerts_of(
 ) -> tuple[Alert, ...]:
     """What is to be said after a pass, rule by rule, each in the order of its windows.
 
-    It is said once when a rule begins to hold, again when the state gets worse, again after ``alerts.repeat`` (by the ends of
-    the windows), and once at its end. When a rule holds is told at ``alert_rules.Course``.
+    It is said once when a rule begins to hold, again when the state gets worse or a column joins,
+    again after ``alerts.repeat`` (by the ends of the windows), and once at its end. When a rule holds is told at ``alert_rules.Course``.
 
     Args:
         verdicts: what the pass found, new and changed.
@@ -170,6 +170,7 @@ def _alert(name: str, rule: AlertRule, news: News, said: Said) -> Alert:
         repeat_at=None if ended else said.at + said.repeat,
         advice="" if ended else rule.advice or news.voted.advice,
         findings=() if ended else tuple(each for each in news.voted.findings if each.is_drift),
+        about=() if ended else tuple(sorted(news.about)),
     )
 
 
@@ -197,17 +198,18 @@ def _sentence(news: News) -> str:
     """Who, in which state, since when, what shows it, and what is probably behind it."""
     verdict, voted = news.verdict, news.voted
     since = f" since {_moment(verdict.since)}" if verdict.since is not None else ""
-    facts = verdict.reason if verdict.state == "unknown" else _facts(voted)
+    also = f", now in {', '.join(f'`{name}`' for name in sorted(news.also))} too" if news.also else ""
+    facts = verdict.reason if verdict.state == "unknown" else _facts(voted, news.also)
     cause = f"; probably {CAUSES[voted.cause]}" if voted.cause is not None else ""
-    return f"{_who(verdict.signal, verdict.version)}: {verdict.state}{since}{': ' if facts else ''}{facts}{cause}"
+    return f"{_who(verdict.signal, verdict.version)}: {verdict.state}{since}{also}{': ' if facts else ''}{facts}{cause}"
 
 
-def _facts(verdict: Verdict) -> str:
-    """The worst findings' messages, the worst first."""
+def _facts(verdict: Verdict, also: frozenset[str]) -> str:
+    """The worst findings' messages, the worst first; before them those of columns that are news."""
     left = [finding for finding in verdict.findings if finding.is_drift and finding.message]
     told: list[str] = []
     while left and len(told) < TOLD_FINDINGS:
-        finding = worst(left)
+        finding = worst([each for each in left if each.column in also]) or worst(left)
         assert finding is not None
         left.remove(finding)
         told.append(finding.message)

@@ -98,7 +98,8 @@ class Alert(Frozen):
     It carries what it was measured by: ``value`` of the worst finding, its ``threshold``, the ``normal`` range of it
     ([low, high]), and ``advice``, what a person should do. ``rule`` names the rule that says it;
     ``action`` is what else it sets off. ``episode`` is what an alert has in common with its repetitions and its end;
-    ``repeat_at``: when it is said again while it lasts, so a receiver may forget it soon after.
+    ``repeat_at``: when it is said again while it lasts, so a receiver may forget it soon after. ``about``: the columns
+    that are as bad as the rule asks (what is of no column by its statistic); on record, those ever said of the episode.
     """
 
     schema_version: Literal[1] = 1
@@ -125,3 +126,4 @@ class Alert(Frozen):
     repeat_at: float | None = None
     advice: str = ""
     findings: Tuple[Finding] = ()
+    about: Tuple[str] = ()

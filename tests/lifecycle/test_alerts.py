@@ -50,6 +50,15 @@ def test_it_is_said_again_after_a_while_by_the_clock(store: Store) -> None:
     assert decide(store, alert("lasting", at=3 * DAY)) == [("lasting", False, False)], "worse is news, not a repetition"
 
 
+def test_a_column_that_joins_is_news_once_in_an_episode(store: Store) -> None:
+    columns = [("x",), ("x",), ("x", "y"), ("x",), ("y", "x"), ("z",)]
+    said = [decide(store, alert(at=float(at), about=about)) for at, about in enumerate(columns)]
+    assert [len(each) for each in said] == [1, 0, 1, 0, 0, 1]
+    assert store.alerts.open("churn")[0].about == ("x", "y", "z")
+    decide(store, alert("ok", at=9.0, resolved=True))
+    assert decide(store, alert(at=10.0, about=("x",))), "a new episode begins anew"
+
+
 def test_an_episode_has_a_name_that_its_repetitions_and_its_end_share(store: Store) -> None:
     decided = store.alerts.decide(
         [alert(at=0.0, since=7.0), alert(at=DAY, since=7.0), alert("ok", at=DAY + 1, resolved=True), alert(at=DAY + 2)],

@@ -166,6 +166,35 @@ def test_what_lasts_is_said_again_after_a_while_and_only_then():
 DARK = {"signal": "input_drift", "when": "unknown"}
 
 
+def drifting(hour, *columns, state="alert"):
+    """A window in which these columns drift, of two that are looked at."""
+    findings = tuple(
+        Finding(column=name, statistic="psi", drift_score=0.3 if name in columns else 0.0, threshold=0.1,
+                is_drift=name in columns, message=f"`{name}` moved" if name in columns else "")
+        for name in ("x", "y")
+    )  # fmt: skip
+    return verdict(hour, state, findings=findings, vote=bool(columns))
+
+
+def test_a_column_that_joins_an_alert_is_told_once_and_only_when_it_is_as_bad_itself():
+    hours = [drifting(0, "x"), *(drifting(hour, "x", "y") for hour in range(1, 5)), drifting(5, "x")]
+    found = alerts_of(hours, [], alerts=Alerts(), monitoring=Monitoring(), recipe="churn", at=9.0)
+    assert [alert.window.start / HOUR for alert in found] == [0, 3]
+    assert found[1].what == (
+        "input_drift of version 2: alert since 1970-01-01 00:00 UTC, now in `y` too: `y` moved; `x` moved"
+    )
+    assert found[1].about == ("x", "y")
+    assert not found[1].repeated
+    noise = [drifting(0, "x"), drifting(1, "x", "y"), drifting(2, "x"), drifting(3, "x")]
+    assert said(noise) == [("alert", False)]
+
+
+def test_what_one_pass_says_of_a_column_that_joins_the_next_does_not_repeat():
+    whole = [drifting(0, "x"), *(drifting(hour, "x", "y") for hour in range(1, 5)), verdict(5, "ok")]
+    for cut in range(len(whole) + 1):
+        assert len(said(whole[:cut]) + said(whole[cut:], whole[:cut])) == 3
+
+
 def test_a_signal_that_was_judged_and_cannot_be_any_more_is_told_once_it_stays_so():
     declared = rules(dark=DARK)
     gaps = ["ok", "unknown", "ok", "unknown", "unknown", "unknown", "unknown", "ok"]
