@@ -38,8 +38,8 @@ class Alerts:
         """Put those of the alerts into the outbox that say something new, in their order; those are the answer.
 
         New is the begin of an episode, a worse state, a column that joins, its end, and what was last said ``repeat``
-        seconds ago. A sink that an open episode was never addressed to is told of it too. An end goes to whom the episode was addressed, whatever the
-        rule says by now. An episode belongs to an endpoint, a version and a rule, and gets its name here.
+        seconds ago. A sink that an open episode was never addressed to is told of it too. An end goes to whom the episode was
+        addressed, whatever the rule says by now. An episode is of an endpoint, a version and a rule, and gets its name here.
         """
         with self._database.write() as connection:
             decided = [_decide(connection, alert, recipients(alert.rule), repeat) for alert in alerts]

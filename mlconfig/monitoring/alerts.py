@@ -56,8 +56,8 @@ def alerts_of(
 ) -> tuple[Alert, ...]:
     """What is to be said after a pass, rule by rule, each in the order of its windows.
 
-    It is said once when a rule begins to hold, again when the state gets worse or a column joins,
-    again after ``alerts.repeat`` (by the ends of the windows), and once at its end. When a rule holds is told at ``alert_rules.Course``.
+    It is said once when a rule begins to hold, again when the state gets worse or a column joins, again after
+    ``alerts.repeat`` (by the ends of the windows), and once at its end. When a rule holds is told at ``alert_rules.Course``.
 
     Args:
         verdicts: what the pass found, new and changed.
