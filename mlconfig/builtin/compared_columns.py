@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlconfig.contracts.detector import Evidence
-from mlconfig.profiles.distances import Comparison, compare
+from mlconfig.profiles.distances import Comparison, compare_all
 from mlconfig.profiles.profile import ColumnCounts
 from mlconfig.vocabulary import FrozenDict
 
@@ -26,11 +26,12 @@ def compared_columns(evidence: Evidence, bins: int, *, numeric_only: bool = Fals
     """Each column that can be compared. Timestamps are passed over: they always move on."""
     layout, before, now = evidence.reference.layout, evidence.reference.columns, evidence.current.columns
     wanted = {"numeric"} if numeric_only else {"numeric", "categorical", "boolean"}
-    return [
-        Compared(name, before[name], now[name], compare(before[name], now[name], bins=bins))
-        for name in evidence.columns
-        if layout.column(name).kind in wanted and before[name].rows and now[name].rows
+    names = [
+        name for name in evidence.columns if layout.column(name).kind in wanted and before[name].rows and now[name].rows
     ]
+    sides = [(before[name], now[name]) for name in names]
+    found = zip(names, sides, compare_all(sides, bins=bins), strict=True)
+    return [Compared(name, reference, current, comparison) for name, (reference, current), comparison in found]
 
 
 def column_details(evidence: Evidence, column: Compared, decides: str) -> FrozenDict[float]:
