@@ -8,6 +8,7 @@ from datetime import timedelta
 from mlconfig.recipe.rule import Found, nearest, rule_over
 from mlconfig.sections import Alerts, Data, Engine, Monitoring, Retraining, Serving
 from mlconfig.sections.alerts import AlertRule
+from mlconfig.sections.monitoring import Persistence
 from mlconfig.vocabulary import AUTO, format_duration
 
 _SEASONS = {"hour": timedelta(days=1), "weekday": timedelta(days=7)}
@@ -45,6 +46,25 @@ def a_season_is_longer_than_a_window(monitoring: Monitoring | None) -> Found:
     if length >= _SEASONS[season]:
         what = f"has no effect: a window of {format_duration(length)} holds each {_PARTS[season]}"
         yield "monitoring.reference.season", what, "shorten monitoring.every, or leave `auto`"
+
+
+@rule_over("monitoring")
+def a_worse_state_is_no_easier_to_reach(monitoring: Monitoring | None) -> Found:
+    """The worst state that is reached is told, so of a milder one that asks for more nobody would ever hear."""
+    if monitoring is None:
+        return
+    yield from _in_order("monitoring.persistence", monitoring.persistence)
+    for name, signal in monitoring.signals.items():
+        if signal.persistence is not None:
+            yield from _in_order(f"monitoring.signals.{name}.persistence", signal.persistence)
+
+
+def _in_order(path: str, persistence: Persistence) -> Found:
+    for milder, worse in (("suspect", "alert"), ("alert", "lasting")):
+        (m, n), (worse_m, worse_n) = getattr(persistence, milder), getattr(persistence, worse)
+        if worse_m < m or (worse_m == m and worse_n > n):
+            what = f"[{worse_m}, {worse_n}] is easier to reach than {milder}, [{m}, {n}], which is the milder state"
+            yield f"{path}.{worse}", what, "ask for at least as many votes, m of [m, n]"
 
 
 @rule_over("retraining", "serving", "engine")
@@ -89,6 +109,15 @@ def an_alert_rule_names_what_there_is(alerts: Alerts, monitoring: Monitoring | N
                 yield f"{path}.to", f"there is no sink `{sink}` in alerts.sinks", nearest(sink, alerts.sinks)
         if rule.action == "notify" and not (alerts.sinks if rule.to == AUTO else rule.to):
             yield path, "has no effect: it tells nobody, and does nothing else", "name sinks under `to`"
+
+
+@rule_over("alerts")
+def what_is_normal_is_judged(alerts: Alerts) -> Found:
+    """A window that could not be judged has no score that could be normal."""
+    for name, rule in _alert_rules(alerts):
+        if rule.when == "unknown" and rule.normal is not None:
+            what = "has no effect: with `when: unknown` nothing was judged, so there is no score"
+            yield f"alerts.rules.{name}.normal", what, "remove it, or say another `when`"
 
 
 @rule_over("alerts", "retraining")

@@ -131,6 +131,37 @@ BROKEN = [
         ["alerts.rules.drift.normal=[0.1,0.2]"],
     ),
     (
+        ["alerts.rules.blind={signal: input_drift, when: unknown, normal: [0, 0.1]}"],
+        (
+            "alerts.rules.blind.normal: has no effect: with `when: unknown` nothing was judged, so there is no score "
+            "(remove it, or say another `when`)"
+        ),
+        ["alerts.rules.blind.when=lasting"],
+    ),
+    (
+        ["monitoring.persistence.alert=[1,4]"],
+        (
+            "monitoring.persistence.alert: [1, 4] is easier to reach than suspect, [2, 3], which is the milder state "
+            "(ask for at least as many votes, m of [m, n])"
+        ),
+        ["monitoring.persistence.alert=[2,3]"],
+    ),
+    (
+        ["monitoring.persistence.alert=[2,4]"],
+        "monitoring.persistence.alert: [2, 4] is easier to reach than suspect, [2, 3]",
+        ["monitoring.persistence.suspect=[2,4]"],
+    ),
+    (
+        ["monitoring.persistence.lasting=[2,24]"],
+        "monitoring.persistence.lasting: [2, 24] is easier to reach than alert, [3, 4]",
+        ["monitoring.persistence.alert=[2,3]", "monitoring.persistence.lasting=[3,24]"],
+    ),
+    (
+        ["monitoring.signals.performance.persistence.alert=[1,1]"],
+        "monitoring.signals.performance.persistence.alert: [1, 1] is easier to reach than suspect, [2, 3]",
+        ["monitoring.signals.performance.persistence.suspect=[1,1]"],
+    ),
+    (
         ["alerts.sinks.log=none", "alerts.repeat=2h"],
         "alerts.repeat: has no effect: alerts.sinks is empty, so nobody is told",
         ["alerts.sinks=[log]"],
