@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mlconfig.recipe.places import Keys
-from mlconfig.recipe.shape import is_plugin, keys_at
+from mlconfig.recipe.shape import is_plugin, keys_at, standard_names, takes_keys
 from mlconfig.vocabulary import format_duration
 
 _KINDS = {
@@ -44,6 +44,14 @@ _PATTERNS = {
     r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and _, beginning with a letter",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "a bare name: letters, digits and _, no folder and no .py",
 }
+
+
+_SWITCHED_OFF: dict[Keys, str] = {
+    ("monitoring", "signals"): "`monitoring: none` switches all of it off, `none` under a signal's name that signal",
+    ("alerts", "sinks"): "write {} to tell nobody; `none` under a sink's name leaves that one out",
+    ("retraining", "when"): "`retraining: none` leaves it to `mlconfig retrain`",
+}
+"""How to switch off what is no section and has names of its own; elsewhere an empty mapping does."""
 
 
 def sentence(kind: str, message: str, context: Mapping[str, Any], value: Any) -> tuple[str, str]:
@@ -94,12 +102,20 @@ def _wanted(kind: str, context: Mapping[str, Any]) -> str:
     return _KINDS.get(family, "another kind of value")
 
 
-def expected(model: type[BaseModel], path: Keys) -> str:
-    """A hint that shows what a mapping at a path looks like."""
+def expected(model: type[BaseModel], path: Keys, given: Any = None) -> str:
+    """A hint that shows what a mapping at a path looks like, or how to switch off what was to be."""
+    if given == "none" and takes_keys(model, path):
+        return _SWITCHED_OFF.get(path, "write {} for none of them")
     keys = keys_at(model, path)
     if is_plugin(model, path):
         return "a plugin's name, or {name: …, params: {…}}"
     return f"its keys: {', '.join(keys)}" if keys else ""
+
+
+def mistyped(path: Keys) -> str:
+    """A hint where a key is missing only because the name above it is no standard one; empty where it is of its own."""
+    close = get_close_matches(str(path[-2]), standard_names(path[:-2]), n=1) if path[1:] else []
+    return f"did you mean the signal `{close[0]}`? one of your own needs its detector's name" if close else ""
 
 
 def brief(value: Any) -> str:

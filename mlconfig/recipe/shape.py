@@ -93,6 +93,11 @@ def is_plugin(root: Any, path: Keys) -> bool:
     return model is not None and issubclass(model, PluginRef)
 
 
+def standard_names(path: Keys) -> tuple[str, ...]:
+    """The names at a path that need no plugin's name below them, because each stands for one."""
+    return tuple(STANDARD_SIGNALS) if path == ("monitoring", "signals") else ()
+
+
 def implied_name(path: Keys) -> str | None:
     """The plugin a name stands for when none is given: a standard signal's detector, a sink of its own name."""
     if path[:2] == ("monitoring", "signals") and len(path) == 3:

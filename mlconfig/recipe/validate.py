@@ -14,7 +14,7 @@ from mlconfig.errors import Problem
 from mlconfig.recipe.places import DEFAULT, Places, dotted
 from mlconfig.recipe.recipe import Recipe
 from mlconfig.recipe.rules import Sections, check_rules
-from mlconfig.recipe.sentences import expected, sentence
+from mlconfig.recipe.sentences import expected, mistyped, sentence
 from mlconfig.recipe.shape import clip_to_shape, described, keys_at
 
 
@@ -71,9 +71,9 @@ def problems_of(
         if fault["type"] == "extra_forbidden":
             hint = _nearest(str(keys[-1]), keys_at(model, keys[:-1]) if model is not None else ())
         elif fault["type"] == "missing":
-            hint = described(model, keys) if model is not None else ""
+            hint = mistyped(keys) or described(model, keys) if model is not None else ""
         elif fault["type"] in ("model_type", "model_attributes_type", "dict_type", "dataclass_type"):
-            hint = expected(model, keys) if model is not None else ""
+            hint = expected(model, keys, fault["input"]) if model is not None else ""
         if path in found and found[path].what != what:
             found[path] = _either(found[path], what)
         else:

@@ -34,6 +34,31 @@ WRONG = [
         "monitoring.signals.input_drift.report=[emd]",
         'monitoring.signals.input_drift.report.0: must be ks, js, kl, chi2 or wasserstein; got "emd"',
     ),
+    (
+        "monitoring.signals.input_drfit.params.tolerance=0.1",
+        (
+            "monitoring.signals.input_drfit.name: is missing "
+            "(did you mean the signal `input_drift`? one of your own needs its detector's name)"
+        ),
+    ),
+    (
+        "monitoring.signals.of_us.min_rows=5",
+        "monitoring.signals.of_us.name: is missing (The plugin's name, as `mlconfig plugins list` shows it.)",
+    ),
+    (
+        "monitoring.signals=none",
+        "(`monitoring: none` switches all of it off, `none` under a signal's name that signal)",
+    ),
+    (
+        "alerts.sinks=none",
+        "(write {} to tell nobody; `none` under a sink's name leaves that one out)",
+    ),
+    (
+        "retraining.when=none",
+        'retraining.when: must be a mapping; got "none" (`retraining: none` leaves it to `mlconfig retrain`)',
+    ),
+    ("alerts.rules=none", 'alerts.rules: must be a mapping; got "none" (write {} for none of them)'),
+    ("evaluation.gates=none", 'evaluation.gates: must be a mapping; got "none" (write {} for none of them)'),
     ("evaluation.gates.auc.min=true", "evaluation.gates.auc.min: must be a number or text; got true"),
     ("evaluation.gates.auc={mode: report}", "evaluation.gates.auc: a gate needs `min`, `max`, `not_worse_by`"),
     ("data.split.test_fraction=1.5", "data.split.test_fraction: must be"),
