@@ -60,7 +60,7 @@ class Performance(Detector):
 
     params: Performance.Params
     tags: ClassVar[DetectorTags] = DetectorTags(
-        reads=frozenset({"labels", "scores"}), columnwise=False, large_reference=False
+        reads=frozenset({"labels", "scores"}), columnwise=False, large_reference=False, bounds_metric=True
     )
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:

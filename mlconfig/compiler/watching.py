@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from mlconfig.compiler.bench import Bench, listed
@@ -65,6 +66,15 @@ def why_not(bench: Bench, detector: str, tags: DetectorTags) -> tuple[str, str] 
     return None
 
 
+def why_unwatched(bench: Bench, name: str) -> tuple[str, str] | None:
+    """Why a signal of the recipe is left out, and what to do; null where it is watched, or is none of the recipe's."""
+    signal = declared_signals(bench).get(name)
+    if signal is None or name in watched_signals(bench):
+        return None
+    tags = tags_of(bench, signal.name)
+    return why_not(bench, signal.name, tags) if tags is not None else None
+
+
 def tags_of(bench: Bench, detector: str) -> DetectorTags | None:
     """A detector's abilities; null where there is no such detector, which the checks tell."""
     try:
@@ -92,10 +102,20 @@ def watched(bench: Bench) -> Monitoring | None:
 
 
 def notices(bench: Bench) -> tuple[str, ...]:
-    """What somebody should know before watching with these detectors (a licence, say), each once."""
+    """What somebody should know before watching: of the detectors (a licence, say), each once, and what is not watched."""
     detectors = dict.fromkeys(signal.name for signal in watched_signals(bench).values())
     said = ((name, tags.notice) for name in detectors if (tags := tags_of(bench, name)) is not None)
     by_notice: dict[str, list[str]] = {}
     for name, notice in said:
         by_notice.setdefault(notice, []).append(f"`{name}`")
-    return tuple(f"{', '.join(names)}: {notice}" for notice, names in by_notice.items() if notice)
+    told = (f"{', '.join(names)}: {notice}" for notice, names in by_notice.items() if notice)
+    return (*told, *_unwatched_groups(bench))
+
+
+def _unwatched_groups(bench: Bench) -> Iterator[str]:
+    """Who names groups believes that they are watched, where a signal could."""
+    groups = bench.recipe.evaluation.fairness.groups
+    for name, signal in declared_signals(bench).items() if groups else ():
+        tags, reason = tags_of(bench, signal.name), why_unwatched(bench, name)
+        if tags is not None and tags.needs_groups and reason is not None:
+            yield f"evaluation.fairness is measured on held-out rows and not watched: {reason[0]}"

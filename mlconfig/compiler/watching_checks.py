@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 from mlconfig.compiler.bench import Bench
-from mlconfig.compiler.watching import (
-    declared_signals,
-    is_asked_for,
-    path_of,
-    tags_of,
-    watched_signals,
-    why_not,
-)
-from mlconfig.contracts import DetectorTags, SinkTags, TriggerTags
-from mlconfig.sections.monitoring import OUTPUT_SIGNALS, Signal
+from mlconfig.compiler.watching import declared_signals, is_asked_for, path_of, why_not, why_unwatched
+from mlconfig.contracts import DetectorTags, MetricTags, SinkTags, TriggerTags
+from mlconfig.errors import PluginError
+from mlconfig.recipe.rule import nearest
+from mlconfig.sections.monitoring import OUTPUT_SIGNALS, Monitoring, Signal
 from mlconfig.vocabulary import AUTO, format_duration
 
 
@@ -23,14 +21,21 @@ def check_watching(bench: Bench) -> None:
         tags = bench.plugin("detector", DetectorTags, f"{path_of(name)}.name", signal.name, signal.params)
         if tags is not None and is_asked_for(bench, name):
             _check_signal(bench, name, signal, tags)
+        if tags is not None and tags.bounds_metric:
+            _check_bounds(bench, name, signal)
     for name, sink in recipe.alerts.sinks.items():
         bench.plugin("sink", SinkTags, f"alerts.sinks.{name}.name", sink.name, sink.params)
+    _check_scales(bench)
     _check_rules(bench)
     for name, params in recipe.retraining.when.items() if recipe.retraining is not None else ():
         path = f"retraining.when.{name}"
         trigger = bench.plugin("trigger", TriggerTags, path, name, params)
-        if trigger is not None and trigger.needs_monitoring and recipe.monitoring is None:
+        if trigger is None or not trigger.needs_monitoring:
+            continue
+        if recipe.monitoring is None:
             bench.problem(path, f"`{name}` reads monitoring's verdicts, and monitoring is switched off")
+        else:
+            _check_read_signals(bench, f"{path}.signals", params.get("signals", ()))
 
 
 def _check_signal(bench: Bench, name: str, signal: Signal, tags: DetectorTags) -> None:
@@ -79,16 +84,53 @@ def _check_pace(bench: Bench, name: str, signal: Signal) -> None:
         bench.problem(path, what, "windows are put together out of those of monitoring.every")
 
 
+def _check_bounds(bench: Bench, name: str, signal: Signal) -> None:
+    """A bound on the metric's good side lets everything pass."""
+    try:
+        greater = cast("MetricTags", bench.catalog.load("metric", bench.metric).tags).greater_is_better
+    except PluginError:
+        return  # the checks of the metric tell it
+    wrong, right, word = ("max", "min", "more") if greater else ("min", "max", "less")
+    if signal.params.get(wrong) is not None:
+        what = f"has no effect: of the metric `{bench.metric}`, {word} is better"
+        accepted = "lowest" if greater else "highest"
+        bench.problem(f"{path_of(name)}.params.{wrong}", what, f"`{right}` is the {accepted} value that is accepted")
+
+
+def _check_scales(bench: Bench) -> None:
+    """Each scale that the recipe itself writes is a window of its own; the default suits any pace."""
+    monitoring, path = bench.recipe.monitoring, "monitoring.scales"
+    if monitoring is None or not bench.recipe.written_here(path) or monitoring.scales == Monitoring().scales:
+        return
+    every, hint = format_duration(monitoring.every), "windows are put together out of those of monitoring.every"
+    for scale in dict.fromkeys(monitoring.scales):
+        length = format_duration(scale)
+        if monitoring.scales.count(scale) > 1:
+            bench.problem(path, f"{length} is named twice", "name it once")
+        if scale < monitoring.every:
+            bench.problem(path, f"{length} is shorter than monitoring.every, {every}, so nothing is seen by it", hint)
+        elif scale % monitoring.every:
+            bench.problem(path, f"{length} is no multiple of monitoring.every, {every}", hint)
+
+
 def _check_rules(bench: Bench) -> None:
     """A rule about a standard signal that is left out, because it does not apply, would never speak."""
     rules = bench.recipe.alerts.rules
-    if rules == AUTO:
-        return
-    signals = declared_signals(bench)
-    left_out = signals.keys() - watched_signals(bench).keys()
-    for name, rule in rules.items():
-        signal = signals.get(rule.signal)
-        tags = tags_of(bench, signal.name) if signal is not None and rule.signal in left_out else None
-        reason = why_not(bench, signal.name, tags) if signal is not None and tags is not None else None
-        if reason is not None:
-            bench.problem(f"alerts.rules.{name}.signal", f"`{rule.signal}` is not watched: {reason[0]}", reason[1])
+    for name, rule in rules.items() if rules != AUTO else ():
+        _check_watched(bench, f"alerts.rules.{name}.signal", rule.signal)
+
+
+def _check_read_signals(bench: Bench, path: str, names: str | Sequence[str]) -> None:
+    """The signals that the recipe itself names in a trigger; of a trigger's own list those that are watched count."""
+    declared = declared_signals(bench)
+    for name in (names,) if isinstance(names, str) else names:
+        if name not in declared:
+            bench.problem(path, f"there is no signal `{name}` in monitoring.signals", nearest(name, declared))
+        else:
+            _check_watched(bench, path, name)
+
+
+def _check_watched(bench: Bench, path: str, name: str) -> None:
+    reason = why_unwatched(bench, name)
+    if reason is not None:
+        bench.problem(path, f"`{name}` is not watched: {reason[0]}", reason[1])

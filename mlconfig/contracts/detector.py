@@ -35,6 +35,8 @@ class DetectorTags(Tags):
     ``large_reference``: the reference must hold ``monitoring.reference.min_rows``, or ten times the window, before a difference
     between the two says anything; a detector that allows for a small reference itself says False. ``tasks``: those it has
     something to say about. ``min_numeric``: so many numeric columns are needed. ``reports``: it tells ``Evidence.report``.
+    ``bounds_metric``: its params ``min`` and ``max`` are the lowest and the highest accepted value of the primary metric, and
+    the one on its good side, which lets everything pass, is refused.
     ``needs_groups``: it compares ``evaluation.fairness.groups``. ``judges_silence``: it can judge a window with too few rows.
     ``without_labels``: it reads labels where there are some and says something before.
     ``rows``: at most so many rows of the window and of the reference are given to a detector that reads rows.
@@ -47,6 +49,7 @@ class DetectorTags(Tags):
     tasks: frozenset[Task] = ALL_TASKS
     min_numeric: int = 0
     reports: bool = False
+    bounds_metric: bool = False
     needs_groups: bool = False
     judges_silence: bool = False
     without_labels: bool = False

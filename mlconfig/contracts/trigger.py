@@ -13,7 +13,9 @@ from mlconfig.records.verdict import Verdict
 
 @dataclass(frozen=True)
 class TriggerTags(Tags):
-    """``needs_monitoring``: it reads verdicts, so it cannot fire without monitoring."""
+    """``needs_monitoring``: it reads verdicts, so it cannot fire without monitoring. Its param ``signals``, where it has one,
+    names those that it reads; a recipe that writes it is held to signals that are watched.
+    """
 
     needs_monitoring: bool = False
 

@@ -70,6 +70,12 @@ def test_groups_of_more_classes_are_measured_and_not_watched(project):
     plan = project.plan(evaluation=GROUPS, task="multiclass")
     assert plan.step(EvaluateStep).fairness.groups == ("sex",)
     assert "fairness" not in signals(plan)
+    assert plan.notices == (
+        "evaluation.fairness is measured on held-out rows and not watched: `fairness` is for binary, the task is multiclass",
+    )
+    assert project.plan(evaluation=GROUPS).notices == ()
+    silent = {"signals": {"fairness": "none"}}
+    assert project.plan(evaluation=GROUPS, task="multiclass", monitoring=silent).notices == ()
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,45 @@ def test_groups_of_more_classes_are_measured_and_not_watched(project):
             "(windows are put together out of those of monitoring.every)"),
         ),
         (
+            {"monitoring": {"signals": {"performance": {"params": {"max": 0.9}}}}},
+            ("monitoring.signals.performance.params.max: has no effect: of the metric `roc_auc`, more is better "
+            "(`min` is the lowest value that is accepted)"),
+        ),
+        (
+            REGRESSION | {"monitoring": {"signals": {"performance": {"params": {"min": 3.0}}}}},
+            ("monitoring.signals.performance.params.min: has no effect: of the metric `rmse`, less is better "
+            "(`max` is the highest value that is accepted)"),
+        ),
+        (
+            {"monitoring": {"signals": {"own": {"name": "performance", "params": {"max": 0.9}}}}},
+            ("monitoring.signals.own.params.max: has no effect: of the metric `roc_auc`, more is better "
+            "(`min` is the lowest value that is accepted)"),
+        ),
+        (
+            {"monitoring": {"scales": ["1s", "2h"]}},
+            ("monitoring.scales: 1s is shorter than monitoring.every, 1h, so nothing is seen by it "
+            "(windows are put together out of those of monitoring.every)"),
+        ),
+        (
+            {"monitoring": {"every": "5m", "scales": ["1h", "7m"]}},
+            ("monitoring.scales: 7m is no multiple of monitoring.every, 5m "
+            "(windows are put together out of those of monitoring.every)"),
+        ),
+        (
+            {"monitoring": {"scales": ["1h", "24h", "1d"]}},
+            "monitoring.scales: 1d is named twice (name it once)",
+        ),
+        (
+            {"retraining": {"when": {"lasting_drift": {"signals": ["input_drift", "input_drfit"]}}}},
+            ("retraining.when.lasting_drift.signals: there is no signal `input_drfit` in monitoring.signals "
+            "(did you mean `input_drift`?)"),
+        ),
+        (
+            {"retraining": {"when": {"performance": {"signals": "fairness"}}}},
+            ("retraining.when.performance.signals: `fairness` is not watched: `fairness` compares groups, and there are "
+            "none (name columns in evaluation.fairness.groups)"),
+        ),
+        (
             {"alerts": {"rules": {"unfair": {"signal": "fairness"}}}},
             ("alerts.rules.unfair.signal: `fairness` is not watched: `fairness` compares groups, and there are none "
             "(name columns in evaluation.fairness.groups)"),
@@ -154,6 +199,13 @@ def test_what_was_asked_for_and_cannot_be_is_refused(project, sections, fault):
         {"monitoring": {"signals": {"domain": {"columns": ["x0", "x1"]}, "multivariate_drift": {"columns": ["x0"]}}}},
         {"monitoring": {"signals": {"fairness": {}}}, "evaluation": GROUPS},
         {"monitoring": {"every": "7h"}},
+        {"monitoring": {"every": "7h", "scales": ["1h", "24h", "7d"]}},
+        {"monitoring": {"every": "7h", "scales": ["7h", "21h"]}},
+        {"monitoring": {"every": "7h", "scales": []}},
+        {"monitoring": {"signals": {"performance": {"params": {"min": 0.9}}}}},
+        REGRESSION | {"monitoring": {"signals": {"performance": {"params": {"max": 3.0, "min": None}}}}},
+        {"retraining": {"when": ["lasting_drift"]}, "monitoring": {"signals": {"input_drift": "none"}}},
+        {"retraining": {"when": {"lasting_drift": {"signals": "input_drift"}, "schedule": {"cron": "0 3 * * 1"}}}},
         {"monitoring": {"every": "2d"}},
         {"alerts": {"rules": {"unfair": {"signal": "fairness"}}}, "evaluation": GROUPS},
         REGRESSION | {"monitoring": {"signals": {"estimated_performance": "dle", "confidence": "none"}}},
