@@ -10,6 +10,7 @@ from mlconfig.compiler.watching import declared_signals, is_asked_for, path_of, 
 from mlconfig.contracts import DetectorTags, MetricTags, SinkTags, TriggerTags
 from mlconfig.errors import PluginError
 from mlconfig.recipe.rule import nearest
+from mlconfig.records.columns import answer_kinds
 from mlconfig.sections.monitoring import OUTPUT_SIGNALS, Monitoring, Signal
 from mlconfig.vocabulary import AUTO, format_duration
 
@@ -59,15 +60,23 @@ def _check_columns(bench: Bench, name: str, signal: Signal, tags: DetectorTags) 
         bench.problem(path, f"has no effect: `{signal.name}` looks at no columns", "remove it")
     elif columns.top is not None and name in OUTPUT_SIGNALS:
         bench.problem(path, "`top` chooses among the features, and this signal looks at the answers", "remove it")
-    elif columns.names is not None and name not in OUTPUT_SIGNALS:
-        _check_names(bench, path, columns.names)
+    elif columns.names == ():
+        bench.problem(path, "names no column, so nothing is looked at", "write auto, or `none` for the signal")
+    elif columns.names is not None:
+        check = _check_answers if name in OUTPUT_SIGNALS else _check_features
+        check(bench, path, columns.names)
 
 
-def _check_names(bench: Bench, path: str, names: tuple[str, ...]) -> None:
+def _check_answers(bench: Bench, path: str, names: tuple[str, ...]) -> None:
+    known = answer_kinds(bench.recipe.task)
+    for column in names:
+        if column not in known:
+            bench.problem(path, f"an answer has no column `{column}`", nearest(column, known))
+
+
+def _check_features(bench: Bench, path: str, names: tuple[str, ...]) -> None:
     """Only features are profiled; which those are under `auto` is known once the data is read."""
     features, target = bench.recipe.features, bench.recipe.data.target
-    if not names:
-        bench.problem(path, "names no column, so nothing is looked at", "write auto, or `none` for the signal")
     for column in names:
         left_out = column in features.exclude or column == target
         if left_out or (features.include != AUTO and column not in features.include):

@@ -74,10 +74,11 @@ class Study:
         """What was prepared last."""
         return next(reversed(self._prepared.values()))
 
-    def _prepare(self, step: LearningStep) -> Prepared:
+    def resolve(self, step: LearningStep) -> ResolvedFeatures:
+        """The columns that a step's features are, worked out on the schema alone."""
         read = self.read
         reserved = {step.split.column: "it is the column of the split"} if step.split.column is not None else {}
-        features = resolve_features(
+        return resolve_features(
             step.features,
             self.schema,
             self._tags_of,
@@ -86,6 +87,9 @@ class Study:
             event_time_columns=read.event_time.columns if read.event_time is not None else (),
             reserved=reserved,
         )
+
+    def _prepare(self, step: LearningStep) -> Prepared:
+        read, features = self.read, self.resolve(step)
         packing = Packing.of(features)
         target = learn_target(self.table.column(read.target), read.target, step.task)
         parts = split_rows(

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mlconfig.profiles.arrays import level_name
-from mlconfig.records.columns import PREDICTION_LABEL, PREDICTION_SCORE, PREDICTION_VALUE
+from mlconfig.records.columns import PREDICTION_LABEL, PREDICTION_SCORE, PREDICTION_VALUE, answer_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 def output_kinds(signature: Signature) -> dict[str, Kind]:
     """The columns of an answer, and how each is counted."""
-    if signature.task == "regression":
-        return {PREDICTION_VALUE: "numeric"}
-    return {PREDICTION_LABEL: "categorical", PREDICTION_SCORE: "numeric"}
+    return answer_kinds(signature.task)
 
 
 class Coder:

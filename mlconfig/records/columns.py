@@ -1,5 +1,12 @@
 """Names of the columns that we add to a table beside the user's own."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlconfig.vocabulary import Kind, Task
+
 EVENT_TIME = "__event_time__"
 """Event time of a row: float64 seconds since 1970 (UTC), null where unknown."""
 
@@ -23,3 +30,10 @@ LABEL_CODE = "label.code"
 
 LABEL_VALUE = "label.value"
 """The true number of a regression."""
+
+
+def answer_kinds(task: Task) -> dict[str, Kind]:
+    """The columns of an answer, and how each is counted."""
+    if task == "regression":
+        return {PREDICTION_VALUE: "numeric"}
+    return {PREDICTION_LABEL: "categorical", PREDICTION_SCORE: "numeric"}

@@ -129,6 +129,11 @@ def test_groups_of_more_classes_are_measured_and_not_watched(project):
             "(write auto, or `none` for the signal)"),
         ),
         (
+            {"monitoring": {"signals": {"prediction_drift": {"columns": ["prediction.vlue"]}}}} | REGRESSION,
+            ("monitoring.signals.prediction_drift.columns: an answer has no column `prediction.vlue` "
+            "(did you mean `prediction.value`?)"),
+        ),
+        (
             {"monitoring": {"every": "30m", "signals": {"domain": {"every": "45m"}}}},
             ("monitoring.signals.domain.every: 45m is no multiple of monitoring.every, 30m "
             "(windows are put together out of those of monitoring.every)"),
@@ -195,6 +200,7 @@ def test_what_was_asked_for_and_cannot_be_is_refused(project, sections, fault):
     "sections",
     [
         {"monitoring": {"signals": {"input_drift": {"columns": ["x0"], "report": ["ks"], "every": "2h"}}}},
+        {"monitoring": {"signals": {"prediction_drift": {"columns": ["prediction.score"]}}}},
         {"monitoring": {"signals": {"input_drift": {"columns": {"top": 2}, "report": []}}}},
         {"monitoring": {"signals": {"domain": {"columns": ["x0", "x1"]}, "multivariate_drift": {"columns": ["x0"]}}}},
         {"monitoring": {"signals": {"fairness": {}}}, "evaluation": GROUPS},

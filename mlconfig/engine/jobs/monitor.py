@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mlconfig.engine.carrier import told
+from mlconfig.engine.champion import find_champion
 from mlconfig.engine.job import Job, Output
+from mlconfig.engine.watched_columns import check_features
 from mlconfig.plan.steps import MonitorStep
 from mlconfig.vocabulary import format_duration
 
@@ -13,7 +15,9 @@ def run(job: Job) -> Output:
     from mlconfig.engine.controller import start_controller
     from mlconfig.engine.executors.on_ray import connect_cluster
 
-    step = job.plan.step(MonitorStep)
+    step, champion = job.plan.step(MonitorStep), find_champion(job)
+    if champion is not None:  # the data may have been read before the recipe named them
+        check_features(job.plan, champion.features)
     connect_cluster(job.workspace)
     start_controller(job.workspace)
     every = format_duration(step.monitoring.every)

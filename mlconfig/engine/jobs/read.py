@@ -14,6 +14,7 @@ from mlconfig.engine.champion import Champion, find_champion
 from mlconfig.engine.job import Job, Output, Retrain
 from mlconfig.engine.soundness import sound_rows
 from mlconfig.engine.tables import write_table
+from mlconfig.engine.watched_columns import check_at_reading
 from mlconfig.engine.workspace import write_json
 from mlconfig.plan.steps import DeployStep, PackageStep, ReadStep, RetrainStep, TrainStep
 from mlconfig.records.dataset import DatasetCard
@@ -35,6 +36,7 @@ def run(job: Job) -> Output:
         breaches = check_schema(table, champion.dataset.table_schema, columns)
         notices += enforce(breaches, step.on_breach)
     schema = infer_schema(table, target=step.target)
+    check_at_reading(job, table, schema)
     seconds = event_seconds(table) if step.event_time is not None else None
     card = DatasetCard(
         fingerprint=table_digest(table),
