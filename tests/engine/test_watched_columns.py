@@ -23,7 +23,10 @@ NAMES = "monitoring.signals.input_drift.columns=[x0,{}]"
 WRONG = [
     (
         "x9",
-        ("monitoring.signals.input_drift.columns: the data has no column `x9`\n  hint: did you mean `x2`, `x1`, `x0`?"),
+        (
+            "monitoring.signals.input_drift.columns: the data has no column `x9`\n"
+            "  hint: did you mean `x0`, `x1`, `x2`, `c0`, `ts`, `target`?"
+        ),
     ),
     (
         "ts",
