@@ -116,13 +116,17 @@ def parse_stretch(text: str, now: float, time_zone: str) -> Window:
 
     Raises ``DataError`` for what is neither.
     """
-    since, dots, until = text.partition("..")
+    since, dots, until = (part.strip() for part in text.partition(".."))
     hint = "write 24h, or 2026-01-31..2026-02-01"
+    if dots and not (since and until):
+        lacks = "its begin and its end" if not (since or until) else "its begin" if until else "its end"
+        hint = "write 2026-01-31..2026-02-01; what reaches until now is written by its length: 24h"
+        raise DataError(f"`{text}` lacks {lacks}", where="--window", hint=hint)
     try:
-        if not dots:
-            start, end = now - parse_duration(text).total_seconds(), now
+        if dots:
+            start, end = (_moment(each, time_zone) for each in (since, until))
         else:
-            start, end = (moment_of(moment.strip(), time_zone).timestamp() for moment in (since, until))
+            start, end = now - parse_duration(text).total_seconds(), now
     except (ValueError, OverflowError, OSError) as error:
         raise DataError(f"`{text}` is no stretch of time: {error}", where="--window", hint=hint) from None
     if start < 0.0:
@@ -130,3 +134,11 @@ def parse_stretch(text: str, now: float, time_zone: str) -> Window:
     if end <= start:
         raise DataError(f"`{text}` ends before it begins", where="--window", hint="the earlier moment comes first")
     return Window(start=start, end=end)
+
+
+def _moment(text: str, time_zone: str) -> float:
+    """Seconds since 1970; ``ValueError`` in words of ours."""
+    try:
+        return moment_of(text, time_zone).timestamp()
+    except ValueError:
+        raise ValueError(f"`{text}` is no date or time") from None

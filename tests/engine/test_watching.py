@@ -136,8 +136,10 @@ def test_the_answers_can_be_explained_too(live):
     [
         ("yesterday", "`yesterday` is no stretch of time"),
         ("2026-03-02..2026-03-01", "ends before it begins"),
-        ("2026-03-02..soon", "is no stretch of time"),
-        ("..", "is no stretch of time"),
+        ("2026-03-02..soon", "`2026-03-02..soon` is no stretch of time: `soon` is no date or time"),
+        ("2026-03-02..", "`2026-03-02..` lacks its end\n  hint: write 2026-01-31..2026-02-01; what reaches until now"),
+        ("..2026-03-02", "`..2026-03-02` lacks its begin"),
+        (" .. ", "lacks its begin and its end"),
         ("0s", "`0s` ends before it begins"),
         ("99999999h", "`99999999h` begins before 1970"),
     ],
