@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NO_ANSWERS = "the version was packaged before answers were profiled; a retrain makes their reference"
 
+TOLD = 3
+"""So many columns are named in a reason."""
+
 
 @dataclass(frozen=True)
 class WindowView:
@@ -148,9 +151,25 @@ def _nothing_found(watch: Watch, view: WindowView, name: str, signal: Signal) ->
         return f"{view.labelled} of {view.rows} predictions have a label: too few, or of one class only"
     if watch.tags(name).needs_groups:
         return f"fewer than two groups have {watch.fairness.min_rows} rows"
-    if "profile" in watch.tags(name).reads:
-        return f"`{signal.name}` has no column to look at"
+    if "profile" in watch.tags(name).reads and (problem := _no_columns(watch, view, name, signal)):
+        return problem
     return f"`{signal.name}` found too little to judge"
+
+
+def _no_columns(watch: Watch, view: WindowView, name: str, signal: Signal) -> str:
+    """What the columns lack; empty where they have values. Correlations are of rows that have all numeric columns."""
+    pairs, numeric = watch.tags(name).min_numeric, watch.layout(name).correlated
+    columns = [column for column in watch.columns(name, signal) if not pairs or column in numeric]
+    if len(columns) < max(pairs, 1):
+        few = f"needs {pairs} numeric columns, and looks at {len(columns)}" if pairs else "has no column to look at"
+        return f"`{signal.name}` {few}"
+    counted = view.counts.outputs if name in OUTPUT_SIGNALS else view.counts.inputs
+    asked = [column for column in (numeric if pairs else columns) if column in counted.columns]
+    empty = [f"`{column}`" for column in asked if counted.columns[column].nulls == counted.rows]
+    if not empty:
+        return ""
+    named = ", ".join(empty[:TOLD]) + (f" and {len(empty) - TOLD} more" if len(empty) > TOLD else "")
+    return f"the window has no value in {named}" + (", and only rows with all numeric columns count" if pairs else "")
 
 
 def _evidence(
