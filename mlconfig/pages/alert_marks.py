@@ -19,7 +19,7 @@ class Episode:
     """An alert from when it was said to its end.
 
     ``place`` and ``length`` are percent of the axis; ``ended`` is null while it lasts; ``said``: how often, its end not
-    among them.
+    among them. ``what`` is what was said at its begin, ``latest`` what was said last (at ``latest_at``) where that is other.
     """
 
     rule: str
@@ -28,6 +28,8 @@ class Episode:
     severity: str
     state: State
     what: str
+    latest: str
+    latest_at: float
     advice: str
     action: str
     since: float
@@ -64,7 +66,8 @@ def moment(alert: Alert) -> float:
 
 def _episode(group: Sequence[Alert], axis: TimeAxis) -> Episode:
     said = [alert for alert in group if not alert.resolved]
-    last, ended = said[-1], moment(group[-1]) if group[-1].resolved else None
+    first, last = said[0], said[-1]
+    ended = moment(group[-1]) if group[-1].resolved else None
     begun = moment(group[0])
     place = axis.place(begun)
     return Episode(
@@ -73,7 +76,9 @@ def _episode(group: Sequence[Alert], axis: TimeAxis) -> Episode:
         title=signal_words(last.signal).title,
         severity=last.severity,
         state=last.state,
-        what=last.what,
+        what=first.what,
+        latest=last.what if last.what != first.what else "",
+        latest_at=moment(last),
         advice=last.advice,
         action=last.action,
         since=last.since if last.since is not None else begun,

@@ -301,3 +301,10 @@ def test_all_zones_bear_a_page(make, small):
     for zone in ("Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham"):
         assert ZoneInfo(zone)
         assert f"({zone})" in render(make.report(72, time_zone=zone))
+
+
+def test_an_episode_shows_what_was_said_first_and_last_each_beside_its_time(make):
+    said = (make.alert(1, what="`x` drifts"), make.alert(5, what="`x` and `z` drift", state="lasting", repeated=True))
+    words = Parsed(render(make.report(48, alerts=said))).words
+    first, last = (words.index(text) for text in ("x drifts", "x and z drift"))
+    assert first < words.index("Last said, ") < last

@@ -160,7 +160,8 @@ def test_coverage_tells_unlabelled_from_too_young(make, axis):
 
 
 def test_an_alert_lasts_from_its_begin_to_its_end(make, axis):
-    said = [make.alert(1), make.alert(3, repeated=True, state="lasting"), make.alert(5, resolved=True), make.alert(8)]
+    lasting = make.alert(3, repeated=True, state="lasting", what="inputs still drift")
+    said = [make.alert(1), lasting, make.alert(5, resolved=True), make.alert(8)]
     last, first = alert_marks.episodes(said, axis)
     assert (last.ended, last.said, last.place) == (None, 1, 75.0)
     assert last.place + last.length == 100.0
@@ -171,6 +172,12 @@ def test_an_alert_lasts_from_its_begin_to_its_end(make, axis):
         make.START + 6 * make.HOUR,
     )
     assert first.length == pytest.approx(100 * 4 / 12, abs=0.02)
+    assert (first.what, first.latest, first.latest_at) == (
+        "inputs drift",
+        "inputs still drift",
+        make.START + 4 * make.HOUR,
+    )
+    assert (last.what, last.latest) == ("inputs drift", "")
 
 
 def test_alerts_of_two_rules_do_not_end_each_other(make, axis):
