@@ -52,7 +52,16 @@ class Champion:
     @property
     def trained_until(self) -> float | None:
         """The latest event time among its training and validation rows, seconds since 1970."""
-        return json.loads((self.folder / "trained.json").read_text()).get("until")  # type: ignore[no-any-return]
+        return self._trained.get("until")
+
+    @property
+    def trained_rows(self) -> int | None:
+        """How many rows it was fitted on; null for a version that was packaged before that was kept."""
+        return self._trained.get("rows")
+
+    @cached_property
+    def _trained(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "trained.json").read_text()))
 
     @cached_property
     def features(self) -> ResolvedFeatures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,8 @@ def report_of(
         period = _period(workspace, plan, known, since, watch.lengths[0], now, is_live=is_live)
         reach = period.end - period.start + watch.lengths[-1]
         verdicts, _ = store.verdicts.recent(watch.endpoint, watch.version, reach, 1)
-        return _assembled(plan, watch, kept, period, verdicts, routes, now)
+        report = _assembled(plan, watch, kept, period, verdicts, routes, now)
+        return replace(report, reference_words=_reference_words(watch, champion.trained_rows))
 
 
 def _nothing_live(plan: Plan) -> EngineError:
@@ -190,7 +191,6 @@ def _assembled(
         live_since=_live_since(routes, own),
         inputs=Compared(base.inputs, counts.inputs if counts is not None else None),
         outputs=Compared(base.outputs, counts.outputs if counts is not None else None),
-        reference_words=_reference_words(watch, base.inputs.rows),
         current_window=window,
         verdicts=tuple(verdicts),
         alerts=_alerts(plan, verdicts, now),
@@ -217,11 +217,13 @@ def _volume(kept: WindowStore, period: Window) -> Mapping[float, int]:
     return {start: window.rows for start, window in kept.windows.items() if start in period}
 
 
-def _reference_words(watch: Watch, rows: int) -> str:
+def _reference_words(watch: Watch, trained: int | None) -> str:
+    """The profile is of all rows of the data; what was held out of them is no part of what the model was fitted on."""
     period = watch.monitoring.reference.period
     if watch.production is not None and period is not None:
-        return f"{count(rows)} production rows of {period.since} to {period.until}"
-    return f"the {count(rows)} rows it was trained on"
+        return f"{count(watch.production.inputs.rows)} production rows of {period.since} to {period.until}"
+    rows = f"the {count(watch.baseline.inputs.rows)} rows of its data"
+    return rows if trained is None else f"{rows}, {count(trained)} of which it was trained on"
 
 
 def _alerts(plan: Plan, verdicts: Sequence[Verdict], now: float) -> tuple[Alert, ...]:

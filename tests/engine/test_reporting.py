@@ -74,7 +74,10 @@ def test_it_is_put_together_from_what_is_kept(live):
     assert report.inputs.current.rows == report.outputs.current.rows == 1600
     assert report.inputs.reference.rows > 2000
     assert report.outputs.reference is not None
-    assert re.fullmatch(r"the [\d,]+ rows it was trained on", report.reference_words)
+    told = re.fullmatch(r"the ([\d,]+) rows of its data, ([\d,]+) of which it was trained on", report.reference_words)
+    rows, trained = (int(number.replace(",", "")) for number in told.groups())
+    assert rows == report.inputs.reference.rows
+    assert trained == pytest.approx(0.7 * rows, rel=0.05)
     assert [change.version for change in report.changes] == ["1"]
     assert {verdict.signal for verdict in report.verdicts} >= {"input_drift", "data_quality", "performance"}
     assert "input_drift" in {alert.rule for alert in report.alerts}

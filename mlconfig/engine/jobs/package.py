@@ -107,7 +107,7 @@ def _papers(plan: Plan, trained: Output, parity: ParityReport) -> dict[str, byte
         "plan.json": plan.to_json(),
         "recipe.json": json.dumps(plan.declared(), indent=2, ensure_ascii=False),
         "tuned.json": json.dumps(trained["tuned"]),
-        "trained.json": json.dumps({"until": trained["until"]}),
+        "trained.json": json.dumps({"until": trained["until"], "rows": trained.get("rows")}),
         "parity.json": parity.model_dump_json(indent=2),
     }
     return {name: text.encode() for name, text in texts.items()}

@@ -41,6 +41,7 @@ def run(job: Job) -> Output:
         note=f"{step.model.name} on {len(parts.train):,} rows, {len(prepared.features.columns)} features{rounds}",
         folder=relative(folder, job.workspace.storage),
         tuned=tuned,
+        rows=len(parts.train),
         rounds=fitted.rounds,
         seconds=fitted.seconds,
         until=_latest(study, np.concatenate([parts.train, parts.validation])),
