@@ -32,7 +32,8 @@ from mlconfig.monitoring.run import PassInput, run_pass
 from mlconfig.monitoring.watch import Watch
 from mlconfig.monitoring.window_store import WindowStore
 from mlconfig.profiles.profile import RunningProfile
-from mlconfig.records.prediction_log import PARQUET, PredictionLog, day_of
+from mlconfig.records.days import day_of
+from mlconfig.records.prediction_log import PARQUET, PredictionLog
 from mlconfig.vocabulary import Window
 
 BLOCK = 16_384

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from mlconfig.contracts.trigger import TriggerView
 from mlconfig.engine.champion import Champion, champion_of
@@ -26,7 +27,7 @@ from mlconfig.records.metrics_snapshot import write_snapshot
 from mlconfig.records.route import RouteTable
 from mlconfig.records.service_compaction import compact_service_log
 from mlconfig.records.verdict import Alert, Verdict
-from mlconfig.serving.compaction import ManifestRow, compact
+from mlconfig.serving.compaction import ManifestRow, compact, compact_labels
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def run_cycle(workspace: Workspace, plan: Plan, store: Store, now: float, *, act
     if deploy is None or champion is None:
         return CycleReport()
     compact(workspace.predictions(deploy.endpoint), StoredManifest(store, now))
-    with suppress(OSError):  # a full disk must not keep anything from being judged; it is compacted when there is room
-        compact_service_log(workspace.predictions(deploy.endpoint), now)
+    for tidy in (compact_labels, partial(compact_service_log, now=now)):
+        with suppress(OSError):  # a full disk must not keep anything from being judged; there may be room next time
+            tidy(workspace.predictions(deploy.endpoint))
     if monitor is None:
         return CycleReport(decision=_policy(workspace, plan, store, now, act=act))
     result, alerts = _watch(workspace, plan, store, champion, now, act=act)

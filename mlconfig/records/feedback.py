@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +26,9 @@ class FeedbackRecord(msgspec.Struct, gc=False):
     v: int = VERSION
 
 
+_decode_all = msgspec.json.Decoder(list[FeedbackRecord]).decode
+
+
 def key_text(values: Sequence[Any]) -> str:
     """The one text of a key: a JSON array of its values in the order of ``signature.key``."""
     return msgspec.json.encode(list(values)).decode()
@@ -38,35 +41,37 @@ def encode_feedback(
     return msgspec.json.encode(FeedbackRecord(arrived, msgspec.Raw(label), label_version, prediction_id, key))
 
 
-def decode_feedback(payload: bytes, where: str) -> FeedbackRecord:
-    """Read a record. Raises DataError for one that a newer program wrote."""
-    record = msgspec.json.decode(payload, type=FeedbackRecord)
-    if record.v > VERSION:
-        raise DataError(f"a record of version {record.v}, newer than this program reads", where, "upgrade mlconfig")
-    return record
+def label_table(bodies: Sequence[bytes], where: str) -> pa.Table:
+    """Records as columns: prediction_id, key (JSON), label (JSON), label_version, arrived.
 
-
-def newest_labels(records: Iterable[FeedbackRecord]) -> list[FeedbackRecord]:
-    """One label for each prediction id or key: the highest version; of one version sent twice, the first to arrive."""
-    best: dict[tuple[str | None, str | None], FeedbackRecord] = {}
-    for record in records:
-        name = (record.prediction_id, record.key)
-        known = best.get(name)
-        if known is None or (record.label_version, -record.at) > (known.label_version, -known.at):
-            best[name] = record
-    return sorted(best.values(), key=lambda record: record.at)
-
-
-def labels_table(records: Sequence[FeedbackRecord]) -> pa.Table:
-    """Columns: prediction_id, key (JSON), label (JSON), label_version, arrived."""
+    Raises DataError for one that a newer program wrote.
+    """
     import pyarrow as pa
 
+    records = _decode_all(b"[%b]" % b",".join(bodies))
+    newest = max((record.v for record in records), default=VERSION)
+    if newest > VERSION:
+        raise DataError(f"a record of version {newest}, newer than this program reads", where, "upgrade mlconfig")
     return pa.table(
         {
             "prediction_id": pa.array([record.prediction_id for record in records], pa.string()),
             "key": pa.array([record.key for record in records], pa.string()),
-            "label": pa.array([bytes(record.label).decode() for record in records], pa.string()),
+            "label": pa.array([bytes(record.label) for record in records], pa.binary()).cast(pa.string()),
             "label_version": pa.array([record.label_version for record in records], pa.int64()),
             "arrived": pa.array([record.at for record in records], pa.float64()),
         }
     )
+
+
+def newest_labels(labels: pa.Table) -> pa.Table:
+    """One label for each prediction id or key, oldest arrival first: the highest version; of one version sent twice, the first
+    to arrive.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    order = np.lexsort((labels.column("arrived").to_numpy(), -labels.column("label_version").to_numpy()))
+    best_first = labels.take(pa.array(order))
+    places = best_first.select(["prediction_id", "key"]).append_column("place", pa.array(np.arange(len(labels))))
+    best = places.group_by(["prediction_id", "key"], use_threads=False).aggregate([("place", "min")])
+    return best_first.take(best.column("place_min")).sort_by("arrived")

@@ -3,26 +3,28 @@
 <storage>/predictions/<endpoint>/segments/*.seg
                                  parquet/day=YYYY-MM-DD/<segment>.parquet     the day of arrival, UTC
                                  feedback/*.seg
+                                 labels/day=YYYY-MM-DD/<segment>.parquet
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from mlconfig.errors import DataError
-from mlconfig.records.feedback import decode_feedback, labels_table, newest_labels
+from mlconfig.records.days import Bounds, day_files, read_within
+from mlconfig.records.feedback import newest_labels
+from mlconfig.records.label_log import label_blocks
 from mlconfig.records.prediction import segment_table
 from mlconfig.records.segments import Segment, parse_segment, segment_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SEGMENTS, PARQUET, FEEDBACK = "segments", "parquet", "feedback"
+SEGMENTS, PARQUET = "segments", "parquet"
+FEEDBACK, LABELS = "feedback", "labels"
 PUBLIC = ("prediction_id", "arrived", "event_time", "version", "generation", "prediction", "score", "probabilities")
 """The log's columns before ``inputs``."""
 
@@ -32,11 +34,6 @@ _OWN = ("replica", "boot", "seq")
 def log_folder(storage: Path, endpoint: str) -> Path:
     """Where an endpoint's prediction log lies."""
     return storage / "predictions" / endpoint
-
-
-def day_of(moment: float) -> str:
-    """The UTC day of a moment, as the partitions are named."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
 def _read_segments(folder: Path) -> list[Segment]:
@@ -85,69 +82,6 @@ def _with_inputs(table: pa.Table, wanted: pa.StructType) -> pa.Table:
     return table.set_column(index, "inputs", pa.StructArray.from_arrays(children, fields=list(wanted)))
 
 
-class _Bounds(NamedTuple):
-    """``since <= column < until``; null is no bound."""
-
-    since: float | None
-    until: float | None
-    column: str
-
-    def exclude(self, lowest: float | None, highest: float | None) -> bool:
-        """Whether nothing between the two can be wanted."""
-        if lowest is None or highest is None:
-            return False
-        return (self.since is not None and highest < self.since) or (self.until is not None and lowest >= self.until)
-
-
-def _day_files(folder: Path, without: set[str], bounds: _Bounds) -> list[Path]:
-    """Compacted files by day; where the bounds are of arrival, days outside are passed over."""
-    by_day = bounds.column == "arrived"
-    first = day_of(bounds.since) if by_day and bounds.since is not None else ""
-    last = day_of(bounds.until) if by_day and bounds.until is not None else "~"
-    return [
-        file
-        for file in sorted(folder.glob("day=*/*.parquet"))
-        if file.stem not in without and first <= file.parent.name.removeprefix("day=") <= last
-    ]
-
-
-def _read_within(file: Path, columns: list[str], bounds: _Bounds) -> pa.Table | None:
-    """A compacted file's rows, without the row groups whose statistics lie outside the bounds; null when none is left."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as parquet:
-        place = parquet.schema_arrow.get_field_index(bounds.column)
-        leaf = _leaf(parquet, bounds.column)
-        wanted = [
-            group
-            for group in range(parquet.num_row_groups)
-            if leaf is None or not bounds.exclude(*_extent(parquet.metadata.row_group(group).column(leaf).statistics))
-        ]
-        return parquet.read_row_groups(wanted, columns=columns) if wanted and place >= 0 else None
-
-
-def _leaf(parquet: Any, name: str) -> int | None:
-    """The number of a plain column among the file's leaves."""
-    names = [parquet.schema.column(i).path for i in range(len(parquet.schema))]
-    return names.index(name) if name in names else None
-
-
-def _extent(statistics: Any) -> tuple[float | None, float | None]:
-    if statistics is None or not statistics.has_min_max:
-        return None, None
-    return statistics.min, statistics.max
-
-
-@lru_cache(maxsize=2)
-def _labels_of(files: tuple[tuple[Path, int, int], ...]) -> pa.Table:
-    """The newest labels of some files, kept while none of them changes: path, size, and time of the last change."""
-    segments = [parse_segment(file.read_bytes(), str(file)) for file, _, _ in files]
-    records = (
-        decode_feedback(payload, segment.header.segment) for segment in segments for _, payload in segment.records
-    )
-    return labels_table(newest_labels(records))
-
-
 class PredictionLog:
     """The log of one endpoint, in ``folder`` (see `log_folder`). Reads only; safe beside writers and a compactor."""
 
@@ -190,7 +124,7 @@ class PredictionLog:
         ``columns``: of them, at least those that the bounds and the version are in. Files whose statistics lie outside
         the bounds are not read.
         """
-        bounds = _Bounds(since, until, "arrived" if time == "arrival" else "event_time")
+        bounds = Bounds(since, until, "arrived" if time == "arrival" else "event_time")
         seen = set()
         for file in segment_files(self.folder / SEGMENTS):
             try:
@@ -201,8 +135,8 @@ class PredictionLog:
             table = segment_table(segment, since if time == "arrival" else None)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
-        for file in _day_files(self.folder / PARQUET, seen, bounds):
-            table = _read_within(file, [*columns, *({bounds.column, "version"} - set(columns))], bounds)
+        for file in day_files(self.folder / PARQUET, seen, bounds):
+            table = read_within(file, [*columns, *({bounds.column, "version"} - set(columns))], bounds)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
 
@@ -211,12 +145,16 @@ class PredictionLog:
 
         Columns: prediction_id (null), key (null; see `records.feedback.key_text`), label (JSON), label_version, arrived (s).
         """
-        while True:
-            try:
-                files = [(file, file.stat()) for file in segment_files(self.folder / FEEDBACK)]
-                return _labels_of(tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in files))
-            except FileNotFoundError:
-                continue
+        import pyarrow as pa
+
+        return newest_labels(pa.concat_tables(self.label_blocks()))
+
+    def label_blocks(self, since: float | None = None) -> Iterator[pa.Table]:
+        """All labels as they were sent, in the columns of ``labels``, with little in memory.
+
+        ``since``: those that arrived before are left out, and of what was compacted not even read.
+        """
+        return label_blocks(self.folder / FEEDBACK, self.folder / LABELS, since)
 
     def lost(self) -> dict[tuple[str, str], int]:
         """Predictions that were answered and counted but are not in the log, by (replica, boot); only where there are any.
@@ -251,7 +189,7 @@ class PredictionLog:
     ) -> list[pa.Table]:
         import pyarrow.parquet as pq
 
-        files = _day_files(self.folder / PARQUET, without, _Bounds(since, until, "arrived"))
+        files = day_files(self.folder / PARQUET, without, Bounds(since, until, "arrived"))
         return [pq.read_table(file, columns=columns, partitioning=None) for file in files]
 
     def _choose(

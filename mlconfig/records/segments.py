@@ -15,6 +15,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,8 @@ MAGIC = b"mlcseg\x00\x01"
 
 SUFFIX = ".seg"
 MAX_PAYLOAD = 16 << 20
+STRETCH = 1 << 20
+"""Bytes that are read at once where a segment is read piece by piece."""
 FRAME = struct.Struct("<II")
 SEQUENCE = struct.Struct("<Q")
 
@@ -96,6 +99,43 @@ def parse_segment(data: bytes, where: str) -> Segment:
 def read_segment(file: Path) -> Segment:
     """Read a segment file. Raises DataError when it is none, FileNotFoundError when it has gone."""
     return parse_segment(file.read_bytes(), str(file))
+
+
+def read_header(file: Path) -> SegmentHeader:
+    """What a segment says about itself. Raises as ``read_segment`` does."""
+    with file.open("rb") as stream:
+        return _header(_stretches(stream, 4096), str(file))[0]
+
+
+def record_blocks(file: Path) -> Iterator[list[bytes]]:
+    """The bodies of the records that ``read_segment`` gives, with a stretch of the file in memory. Raises as that does."""
+    with file.open("rb") as stream:
+        stretches = _stretches(stream, STRETCH)
+        _, first = _header(stretches, str(file))
+        for payloads in chain([first], stretches):
+            yield [payload[SEQUENCE.size :] for payload in payloads if payload and len(payload) >= SEQUENCE.size]
+
+
+def _header(stretches: Iterator[list[bytes | None]], where: str) -> tuple[SegmentHeader, list[bytes | None]]:
+    """The header, and what stands behind it in its stretch."""
+    first = next(stretches, [])
+    head = first[0] if first else None
+    if head is None:
+        raise DataError("this is no prediction log segment, or its header is damaged", where, "move the file away")
+    return msgspec.json.decode(head, type=SegmentHeader), first[1:]
+
+
+def _stretches(stream: BinaryIO, size: int) -> Iterator[list[bytes | None]]:
+    """The payloads of the frames that end in each stretch, as ``frames`` gives them; none where the file is no segment."""
+    data = b"" if stream.read(len(MAGIC)) == MAGIC else None
+    while data is not None and (more := stream.read(size)):
+        data += more
+        found = list(frames(data, 0))
+        if found:
+            data = data[found[-1][1] :]
+            yield [payload for payload, _ in found]
+        elif len(data) >= FRAME.size and not 0 < FRAME.unpack_from(data)[0] <= MAX_PAYLOAD:
+            return
 
 
 def segment_files(folder: Path) -> list[Path]:

@@ -6,12 +6,15 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from mlconfig.errors import DataError
+from mlconfig.records import segments
 from mlconfig.records.feedback import encode_feedback
 from mlconfig.records.prediction import encode_prediction, log_meta
 from mlconfig.records.prediction_log import PredictionLog, log_folder
 from mlconfig.records.segment_writer import SegmentWriter
+from mlconfig.records.segments import MAGIC, read_header, read_segment, record_blocks, segment_files
 from mlconfig.records.signature import Signature
-from mlconfig.serving.compaction import FileManifest, compact
+from mlconfig.serving.compaction import FileManifest, compact, compact_labels
 
 T0 = 1_800_000_000.0
 DAY = 86_400.0
@@ -78,11 +81,57 @@ def test_only_the_columns_that_are_asked_for_are_given(log):
     assert sum(map(len, blocks)) == 200
 
 
-def test_labels_are_read_again_only_when_they_change(log):
+def labels_at(log, since=None):
+    """Ids of the labels that arrived from a moment on, as often as they are read."""
+    return sorted(name for block in log.label_blocks(since) for name in block.column("prediction_id").to_pylist())
+
+
+def test_labels_come_as_they_were_sent_from_parquet_and_from_what_is_being_written(log):
     writer = SegmentWriter(log.folder / "feedback", "r0", "b0")
-    writer.append([encode_feedback("p1", None, b"1", 1, T0)])
-    first = log.labels()
-    assert log.labels() is first
-    writer.append([encode_feedback("p2", None, b"1", 1, T0)])
-    assert log.labels().column("prediction_id").to_pylist() == ["p1", "p2"]
+    writer.append([encode_feedback(f"p{day}", None, b"1", 1, T0 + day * DAY) for day in range(3)])
     writer.close()
+    compact_labels(log.folder)
+    writer.append([encode_feedback("p1", None, b"2", 2, T0 + 3 * DAY)])
+    assert labels_at(log) == ["p0", "p1", "p1", "p2"]
+    assert labels_at(log, T0 + DAY) == ["p1", "p1", "p2"]
+    assert labels_at(log, T0 + DAY + 1) == ["p1", "p2"]
+    assert log.labels().column("label").to_pylist() == ["1", "1", "2"]
+    writer.close()
+
+
+def test_labels_that_ended_before_are_not_read(log, monkeypatch):
+    writer = SegmentWriter(log.folder / "feedback", "r0", "b0")
+    for day in range(3):
+        writer.append([encode_feedback(f"p{day}", None, b"1", 1, T0 + day * DAY)])
+    writer.close()
+    compact_labels(log.folder)
+    read, group = [], pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, *a, **k: read.append(a) or group(self, *a, **k))
+    assert labels_at(log, T0 + 2 * DAY) == ["p2"]
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("size", [16, 50, 1 << 20])
+@pytest.mark.parametrize("tail", [b"", b"\0" * 40, b"\xff" * 40, b"\x20\0\0\0torn"])
+def test_a_segment_read_piece_by_piece_is_the_same(tmp_path, monkeypatch, size, tail):
+    writer = SegmentWriter(tmp_path, "r0", "b0")
+    writer.append([b"x" * length for length in range(60)])
+    writer.close()
+    (file,) = segment_files(tmp_path)
+    data = bytearray(file.read_bytes())
+    data[400] ^= 1
+    file.write_bytes(data + tail)
+    monkeypatch.setattr(segments, "STRETCH", size)
+    whole = read_segment(file)
+    assert whole.damaged
+    assert [body for block in record_blocks(file) for body in block] == [body for _, body in whole.records]
+    assert read_header(file) == whole.header
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", MAGIC, MAGIC + b"\0" * 99])
+def test_what_is_no_segment_is_told(tmp_path, data):
+    file = tmp_path / "a.seg"
+    file.write_bytes(data)
+    for read in (read_segment, read_header, lambda file: list(record_blocks(file))):
+        with pytest.raises(DataError, match="no prediction log segment"):
+            read(file)

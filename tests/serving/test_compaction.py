@@ -7,11 +7,12 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
+from mlconfig.records.feedback import encode_feedback
 from mlconfig.records.prediction import encode_prediction
 from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.records.segment_writer import SegmentWriter
 from mlconfig.records.segments import segment_files
-from mlconfig.serving.compaction import FileManifest, ManifestRow, compact
+from mlconfig.serving.compaction import FileManifest, ManifestRow, compact, compact_labels
 
 MIDNIGHT = 1_799_971_200.0  # 2027-01-15T00:00:00Z
 META = {"columns": [{"name": "x", "kind": "numeric"}], "time_zone": "UTC"}
@@ -20,7 +21,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 import pyarrow.compute, pyarrow.parquet
-from mlconfig.serving.compaction import FileManifest, compact
+from mlconfig.serving.compaction import FileManifest, compact, compact_labels
 root, stop, steps = Path(sys.argv[1]), 0, 0
 
 def counted(call):
@@ -37,6 +38,7 @@ def forked(number):
     if (child := os.fork()) == 0:
         stop, folder = number, root / str(number)
         compact(folder, FileManifest(folder / "manifest.jsonl"))
+        compact_labels(folder)
         os._exit(100 + steps)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -48,7 +50,7 @@ assert all(forked(step) == 9 for step in range(1, number + 1))
 """
 """Runs the compactor to its end in folder 0, then kills it before each of its n steps in the folders 1 to n."""
 
-MOST_STEPS = 24
+MOST_STEPS = 48
 
 
 def record(number, arrived):
@@ -56,10 +58,17 @@ def record(number, arrived):
 
 
 def write(folder, rows=6, boot="b0"):
-    """Predictions around midnight, in one closed segment."""
+    """Predictions around midnight and their labels, in closed segments."""
     writer = SegmentWriter(folder / "segments", "r0", boot, meta=META)
     writer.append([record(n, MIDNIGHT + n - rows // 2) for n in range(rows)])
     writer.close()
+    writer = SegmentWriter(folder / "feedback", "r0", boot)
+    writer.append([encode_feedback(f"p{n}", None, b"1", 1, MIDNIGHT + n - 3) for n in range(6)])
+    writer.close()
+
+
+def labelled(folder):
+    return PredictionLog(folder).labels().column("prediction_id").to_pylist()
 
 
 def ids(folder):
@@ -111,11 +120,12 @@ def test_killed_at_any_step_and_run_again(tmp_path):
     assert 10 < steps <= MOST_STEPS
     for number in range(steps + 1):
         folder = tmp_path / f"{number}"
-        assert ids(folder) == [f"p{n}" for n in range(6)], f"a reader after step {number}"
+        assert ids(folder) == labelled(folder) == [f"p{n}" for n in range(6)], f"a reader after step {number}"
         manifest = FileManifest(folder / "manifest.jsonl")
         compact(folder, manifest)
-        assert ids(folder) == [f"p{n}" for n in range(6)], f"run again after step {number}"
-        assert segment_files(folder / "segments") == []
+        compact_labels(folder)
+        assert ids(folder) == labelled(folder) == [f"p{n}" for n in range(6)], f"run again after step {number}"
+        assert segment_files(folder / "segments") == segment_files(folder / "feedback") == []
         assert [row.segment for row in manifest.rows()] == ["r0-b0-000000"]
         assert PredictionLog(folder).lost() == {}
 
@@ -136,6 +146,22 @@ def test_an_unreadable_segment_is_set_aside_and_the_others_move(tmp_path, manife
     assert (done.segments, done.set_aside) == (1, ("a.seg",))
     assert (tmp_path / "segments" / "a.damaged").exists()
     assert ids(tmp_path) == [f"p{n}" for n in range(6)]
+
+
+def test_labels_become_one_file_a_day_and_live_ones_are_left_alone(tmp_path):
+    write(tmp_path)
+    writer = SegmentWriter(tmp_path / "feedback", "r0", "b1")
+    writer.append([encode_feedback("p6", None, b"1", 1, MIDNIGHT + 9)])
+    (tmp_path / "feedback" / "a.seg").write_bytes(b"junk")
+    done = compact_labels(tmp_path)
+    assert (done.segments, done.rows, done.set_aside) == (1, 6, ("a.seg",))
+    assert [file.name for file in segment_files(tmp_path / "feedback")] == ["r0-b1-000000.seg"]
+    assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.glob("labels/*/*")) == [
+        "labels/day=2027-01-14/r0-b0-000000.parquet",
+        "labels/day=2027-01-15/r0-b0-000000.parquet",
+    ]
+    assert labelled(tmp_path) == [f"p{n}" for n in range(7)]
+    writer.close()
 
 
 def test_a_torn_manifest_line_is_no_row(tmp_path, manifest):
