@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlconfig.monitoring.answers import Coder
+from mlconfig.monitoring.newest import Newest
 from mlconfig.records.feedback import key_text
 
 if TYPE_CHECKING:
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlconfig.records.signature import Signature
-    from mlconfig.sections.monitoring import Labels
+    from mlconfig.sections.monitoring import Labels, Monitoring
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
-    Places = np.ndarray[Any, np.dtype[np.int64]]
 
 AUTO_MATURITY = 0.95
 """Share of the delays seen that a window must be older than."""
+CLOCKS_APART = 86_400.0
+"""Seconds by which the clock that dates a label may be behind the one that dates its prediction."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,41 @@ class LabelIndex:
     """The newest label of each prediction id and key, in columns: a block of predictions is joined by one look-up.
 
     Args:
-        labels: columns prediction_id, key, label (JSON), label_version, arrived; of several for one prediction the highest
-            version counts, then the newest.
+        labels: blocks of any order with the columns prediction_id, key, label (JSON), label_version, arrived; of several labels
+            for one prediction the highest version counts, and of one version the first to arrive.
         signature: classes, task and key.
         settings: ``join`` and ``max_delay``.
+
+    A label takes about thirty bytes.
     """
 
-    def __init__(self, labels: pa.Table, signature: Signature, settings: Labels) -> None:
+    def __init__(self, labels: Iterable[pa.Table], signature: Signature, settings: Labels) -> None:
         self.signature, self.settings = signature, settings
         self.coder = Coder(signature)
-        self._by_id = _Side(labels, "prediction_id", self.coder)
-        self._by_key = _Side(labels, "key", self.coder) if settings.join == "data.key" else None
+        self._by_id = Newest()
+        self._by_key = Newest() if settings.join == "data.key" else None
+        for block in labels:
+            self._add(block)
+        self._by_id.settle()
+        if self._by_key is not None:
+            self._by_key.settle()
+
+    def _add(self, block: pa.Table) -> None:
+        import pyarrow.compute as pc
+
+        by_id = block.column("prediction_id").is_valid()
+        _take(self._by_id, "prediction_id", block.filter(by_id), self.coder)
+        if self._by_key is not None:
+            by_key = pc.and_not(block.column("key").is_valid(), by_id)
+            _take(self._by_key, "key", block.filter(by_key), self.coder)
 
     def __len__(self) -> int:
         return len(self._by_id) + (len(self._by_key) if self._by_key is not None else 0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What ``join`` reads of the log."""
+        return ("prediction_id", "arrived", "prediction", *(("inputs",) if self._by_key is not None else ()))
 
     def join(self, predictions: pa.Table) -> Joined:
         """A block of predictions with the columns prediction_id, arrived, prediction (JSON), and ``inputs`` with the key's.
@@ -74,39 +98,20 @@ class LabelIndex:
         return Joined(np.where(unusable, math.nan, y), predicted, np.where(unusable, math.nan, delay))
 
 
-class _Side:
-    """Labels by one of their names."""
+def _take(side: Newest, name: str, rows: pa.Table, coder: Coder) -> None:
+    values = coder.codes(rows.column("label"))
+    arrived, version = (rows.column(each).to_numpy() for each in ("arrived", "label_version"))
+    side.add(rows.column(name), values, arrived, version)
 
-    def __init__(self, labels: pa.Table, by: str, coder: Coder) -> None:
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
 
-        rows = labels.filter(pc.is_valid(labels.column(by)))
-        if by == "key":
-            rows = rows.filter(pc.is_null(rows.column("prediction_id")))
-        order = np.lexsort(
-            (rows.column("arrived").to_numpy(), rows.column("label_version").fill_null(0).to_numpy()),
-        )
-        newest_last = rows.take(pa.array(order))
-        names = newest_last.column(by).to_pylist()
-        last = {name: place for place, name in enumerate(names)}
-        kept = newest_last.take(pa.array(list(last.values()), pa.int64()))
-        self._names = kept.column(by).combine_chunks()
-        self._y = np.append(coder.codes(kept.column("label")), math.nan)
-        self._arrived = np.append(np.asarray(kept.column("arrived").to_numpy(), np.float64), math.nan)
+def first_needed(since: float | None, monitoring: Monitoring) -> float | None:
+    """From when on labels matter to predictions that are looked at from ``since`` on; null: from the beginning.
 
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def find(self, names: Any) -> tuple[Floats, Floats]:
-        """Label and its arrival by name [rows]; NaN where there is none."""
-        import numpy as np
-        import pyarrow.compute as pc
-
-        places = pc.index_in(names, value_set=self._names, skip_nulls=True)
-        found = np.asarray(places.fill_null(len(self)).to_numpy(), np.int64)
-        return self._y[found], self._arrived[found]
+    An id is known once the answer is out, so its label cannot have been there long before. A key may have been labelled at
+    any time; and by event time a window does not say when its rows arrived.
+    """
+    by_arrival = monitoring.time == "arrival" and monitoring.labels.join == "prediction_id"
+    return since - CLOCKS_APART if since is not None and by_arrival else None
 
 
 def maturity(delays: Floats, settings: Labels) -> float:

@@ -28,8 +28,8 @@ _DELAY_SCALE = 600.0
 """Seconds that one unit of the delays' histogram is: from 0.15 s to 28 days, to 1/64."""
 _SHORTEST_DELAY = _DELAY_SCALE / 4096
 """What is shorter falls into the histogram's bucket of nothing."""
-_READ = ("prediction_id", "arrived", "event_time", "version", "prediction", "inputs")
-_SCORED = (*_READ, "score", "probabilities")
+_READ = ("event_time", "version")
+_SCORED = (*_READ, "prediction_id", "arrived", "prediction", "inputs", "score", "probabilities")
 
 
 @dataclass
@@ -71,7 +71,7 @@ class LabelTally:
 def tally_labels(watch: Watch, log: Log, index: LabelIndex, since: float | None, until: float | None) -> LabelTally:
     """Count the labels of all windows of a stretch; one pass, a block in memory at a time."""
     tally, time = LabelTally(), watch.monitoring.time
-    blocks = log.blocks(since, until, time, watch.version, _READ)
+    blocks = log.blocks(since, until, time, watch.version, (*_READ, *index.columns))
     for start, rows, _ in by_window(blocks, time, watch.lengths[0]):
         joined = index.join(rows)
         there = joined.delay[~np.isnan(joined.delay)]

@@ -33,8 +33,8 @@ class Log(Protocol):
     ) -> Iterator[pa.Table]:
         """Predictions with ``since <= time < until``, in blocks of any order."""
 
-    def labels(self) -> pa.Table:
-        """The newest label of each prediction id or key."""
+    def label_blocks(self, since: float | None = None) -> Iterator[pa.Table]:
+        """All labels that arrived from a moment on, as they were sent, in blocks of any order."""
 
 
 def by_window(

@@ -10,7 +10,7 @@ from mlconfig.monitoring.assess import WindowView, assess
 from mlconfig.monitoring.cause import advice, probable_cause
 from mlconfig.monitoring.facts import facts_of
 from mlconfig.monitoring.fold import fold_windows
-from mlconfig.monitoring.label_join import LabelIndex
+from mlconfig.monitoring.label_join import LabelIndex, first_needed
 from mlconfig.monitoring.labelled import WindowLabels, tally_labels
 from mlconfig.monitoring.log import COUNTED, Log
 from mlconfig.monitoring.parts import PartsLoader
@@ -47,8 +47,9 @@ class OneWindow:
 
     @cached_property
     def index(self) -> LabelIndex:
-        """The newest labels."""
-        return LabelIndex(self._log.labels(), self.watch.signature, self.watch.monitoring.labels)
+        """The newest labels, as far as they can matter."""
+        labels = self._log.label_blocks(first_needed(self.window.start, self.watch.monitoring))
+        return LabelIndex(labels, self.watch.signature, self.watch.monitoring.labels)
 
     def of(self, window: Window) -> WindowLabels:
         """Rows and labels."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mlconfig.monitoring.label_join import LabelIndex
+from mlconfig.monitoring.label_join import LabelIndex, first_needed
 from mlconfig.monitoring.labelled import LabelTally, WindowLabels, tally_labels
 
 if TYPE_CHECKING:
@@ -37,8 +37,12 @@ class Ripening:
 
     @cached_property
     def index(self) -> LabelIndex:
-        """The newest labels."""
-        return LabelIndex(self._log.labels(), self._watch.signature, self._watch.monitoring.labels)
+        """The newest labels, as far as they can matter."""
+        monitoring, since = self._watch.monitoring, self._since
+        if since is not None:  # a window that is cut by it is looked at as a whole
+            since -= 2 * self._watch.lengths[-1]
+        labels = self._log.label_blocks(first_needed(since, monitoring))
+        return LabelIndex(labels, self._watch.signature, monitoring.labels)
 
     @cached_property
     def _tally(self) -> LabelTally:

@@ -123,12 +123,13 @@ class Log:
             if keep.any():
                 yield block.filter(pa.array(keep)).select(list(columns))
 
-    def labels(self):
+    def label_blocks(self, since=None):
         empty = pa.schema(
             [("prediction_id", pa.string()), ("key", pa.string()), ("label", pa.string()), ("label_version", pa.int64()),
              ("arrived", pa.float64())]
         ).empty_table()  # fmt: skip
-        return pa.concat_tables([empty, *self._labels])
+        for block in (empty, *self._labels):
+            yield block if since is None else block.filter(pa.array(block.column("arrived").to_numpy() >= since))
 
     def passed(self, watched, hour, verdicts=(), **more):
         """A pass when that hour begins."""

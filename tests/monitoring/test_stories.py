@@ -147,8 +147,8 @@ class Replay:
         kept = self.table.filter(pa.array((moments >= low) & (moments < high))).select(list(columns))
         yield from (kept.slice(first, 4000) for first in range(0, len(kept), 4000))
 
-    def labels(self):
-        return self._labels
+    def label_blocks(self, _since=None):
+        return [self._labels]
 
 
 def states(verdicts):
