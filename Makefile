@@ -62,7 +62,7 @@ lint: setup
 	cd $(ROOT) && $(BIN)/lint-imports
 
 unit: tools
-	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # With alibi-detect and numpy below 2: its detectors, and the rooms that compute, without Ray.
 unit-alibi: setup $(ALIBI)/.ready

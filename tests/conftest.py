@@ -23,6 +23,17 @@ class RaySession(NamedTuple):
         return self.head
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """How processes share the tests (``-n 2 --dist loadgroup``): all that need the cluster stay in one, which begins with
+    them, since they take longest; of the others, those of a file stay together, because they share what they set up.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") is not None else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:
     """One local head of ours for all tests marked ``ray``; nothing of it is left when the session ends."""

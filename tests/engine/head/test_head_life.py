@@ -32,7 +32,7 @@ def _run(code, *arguments, **variables):
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
