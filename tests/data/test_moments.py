@@ -54,7 +54,9 @@ def test_times_without_a_zone_are_in_the_time_zone_and_others_keep_theirs():
 )
 def test_local_times_agree_with_python(moment, zone):
     local = np.asarray([moment.replace(tzinfo=UTC).timestamp(), np.nan])
-    expected = moment.replace(tzinfo=ZoneInfo(zone), fold=0).timestamp()  # a table's times do not say which of two they are
+    expected = moment.replace(
+        tzinfo=ZoneInfo(zone), fold=0
+    ).timestamp()  # a table's times do not say which of two they are
     assert local_to_utc(local, zone)[0] == pytest.approx(expected, abs=1e-5)
 
 
