@@ -11,7 +11,6 @@ from hypothesis import settings
 from mlconfig.engine.head import Head, connect, destroy_head, disconnect, start_head
 from mlconfig.engine.head.process import session_members
 
-
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
