@@ -62,8 +62,8 @@ def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
     silent = bool(reason) and detector.tags.judges_silence
     if not reason or silent:
         try:
-            findings = detector.check(_evidence(watch, view, name, signal, compared, silent=silent))
-        except Exception as error:  # noqa: BLE001 — a stranger's detector must not end the watch over the others
+            findings = _checked(detector.check(_evidence(watch, view, name, signal, compared, silent=silent)))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's detector must not end the watch over the others
             reason = f"the detector `{signal.name}` raised {type(error).__name__}: {error}"
     if any(finding.is_drift for finding in findings):
         reason = ""  # what can be said in spite of few rows is said
@@ -85,6 +85,13 @@ def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
         reason=reason,
         reference=compared.words if "profile" in detector.tags.reads else "",
     )
+
+
+def _checked(findings: object) -> tuple[Finding, ...]:
+    """What a detector gave back, once it is what the contract asks for; raises TypeError otherwise."""
+    if not isinstance(findings, tuple | list) or not all(isinstance(finding, Finding) for finding in findings):
+        raise TypeError("it must return a tuple of findings")
+    return tuple(findings)
 
 
 def evidence_for(watch: Watch, view: WindowView, name: str) -> Evidence:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from mlconfig.contracts import Detector
 from mlconfig.contracts.detector import DetectorTags
@@ -271,6 +272,31 @@ def test_a_detector_that_raises_is_unknown_and_the_others_go_on(new_log, watch):
     object.__setattr__(watched_, "detectors", {**watched_.detectors, "input_drift": Broken()})
     found = log.passed(watched_, 1)
     assert by_signal(found, "input_drift")[0].reason == "the detector `psi` raised RuntimeError: no luck"
+    assert by_signal(found, "data_quality")[0].state == "ok"
+
+
+class Odd(Detector):
+    """Gives back what no detector may, or ends the process."""
+
+    tags = DetectorTags()
+    answer: object = None
+
+    def check(self, evidence):
+        if self.answer is SystemExit:
+            raise SystemExit(3)
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [None, {"x": 1}, ("x",), 3, SystemExit], ids=str)
+def test_a_detector_that_answers_nonsense_is_unknown_and_the_others_go_on(new_log, watch, answer):
+    log, watched_, odd = new_log(), watch(), Odd()
+    odd.answer = answer
+    log.hour(0)
+    object.__setattr__(watched_, "detectors", {**watched_.detectors, "input_drift": odd})
+    found = log.passed(watched_, 1)
+    verdict = by_signal(found, "input_drift")[0]
+    assert verdict.state == "unknown"
+    assert verdict.reason.startswith("the detector `psi` raised ")
     assert by_signal(found, "data_quality")[0].state == "ok"
 
 
