@@ -19,7 +19,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlconfig.contracts import detector, exporter, metric, model, searcher, sink, source, transform, trigger
+from mlconfig.contracts import (
+    authenticator,
+    detector,
+    exporter,
+    metric,
+    model,
+    protocol,
+    searcher,
+    sink,
+    source,
+    transform,
+    trigger,
+)
 from mlconfig.contracts.plugin import Context, Plugin
 from mlconfig.errors import PluginError
 from mlconfig.vocabulary import Frozen
@@ -34,6 +46,8 @@ CONTRACTS: dict[str, type[Plugin]] = {
     "trigger": trigger.Trigger,
     "sink": sink.Sink,
     "exporter": exporter.Exporter,
+    "protocol": protocol.Protocol,
+    "authenticator": authenticator.Authenticator,
 }
 """Each kind of plugin and what it must be."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from mlconfig.contracts.plugin import ALL_TASKS, Plugin, Tags
 from mlconfig.profiles.clusters import Worth
@@ -15,7 +15,7 @@ from mlconfig.records.service import ServiceStats
 from mlconfig.records.verdict import Finding
 from mlconfig.sections.evaluation import Fairness
 from mlconfig.sections.monitoring import DISTANCES, Distance
-from mlconfig.vocabulary import Task
+from mlconfig.vocabulary import Kind, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,7 @@ class DetectorTags(Tags):
     ``without_labels``: it reads labels where there are some and says something before.
     ``rows``: at most so many rows of the window and of the reference are given to a detector that reads rows.
     ``notice``: what a recipe's owner must know before using it (a licence, say); shown when a plan that names it is compiled.
+    ``kinds``: of the columns that it can compare; naming one of another kind is refused.
     """
 
     reads: frozenset[Part] = frozenset({"profile"})
@@ -55,6 +56,7 @@ class DetectorTags(Tags):
     without_labels: bool = False
     rows: int = 5000
     notice: str = ""
+    kinds: frozenset[Kind] = frozenset(get_args(Kind))
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,10 @@ class LabelEvidence:
 class ScoreEvidence:
     """A classifier's answers as counts, and what a score is worth.
 
-    ``reference``: of held-out rows, which the version was not trained on; ``current``: of the window. ``calibration``: for each
-    score bucket the true share of class 1 (two classes) or of right answers (more) among held-out rows, smoothed [512].
-    ``metric``: the primary one; ``metric_name`` its name.
+    ``reference``: of held-out rows, which the version was not trained on, or of a stretch of production; ``current``: of the
+    window. ``calibration``: for each score bucket the true share of class 1 (two classes) or of right answers (more) among
+    held-out rows, smoothed [512].
+    ``metric``: the primary one; ``metric_name`` its name. ``words``: what the reference is, as a message says it.
     """
 
     task: Task
@@ -94,6 +97,7 @@ class ScoreEvidence:
     calibration: Vector
     metric: Metric
     metric_name: str = ""
+    words: str = "held-out rows"
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ class WindowFacts:
     are too few. ``duplicate_fraction``: share of rows whose inputs another row of the window has;
     ``reference_duplicate_fraction`` the same among the reference's.
     ``newest_age``: seconds between the newest event time and the end of the window (or the
-    moment it was seen), null without event times. ``missing``: columns of the reference that no row of the window has.
+    moment it was seen), null without event times. ``missing``: columns of the reference that no row of the window has a
+    value of; ``omittable``: those of them that requests may leave out, and not only send as null.
     ``rejected_fraction``: requests refused because of what was sent, of all ``requests``; null where it is not known.
     """
 
@@ -114,6 +119,7 @@ class WindowFacts:
     reference_duplicate_fraction: float = 0.0
     newest_age: float | None = None
     missing: tuple[str, ...] = ()
+    omittable: tuple[str, ...] = ()
     rejected_fraction: float | None = None
     requests: int | None = None
 
