@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,5 +34,6 @@ def label_blocks(live: Path, compacted: Path, since: float | None) -> Iterator[p
         except FileNotFoundError:
             continue
     for file in day_files(compacted, seen, bounds):
-        for table in blocks_within(file, nothing.column_names, bounds):
-            yield table if since is None else table.filter(pc.field("arrived") >= since)
+        with suppress(FileNotFoundError):  # older than labels are kept
+            for table in blocks_within(file, nothing.column_names, bounds):
+                yield table if since is None else table.filter(pc.field("arrived") >= since)

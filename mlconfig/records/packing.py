@@ -96,9 +96,9 @@ def pack_table(table: pa.Table, packing: Packing, time_zone: str = "UTC", precis
         )
     rows = table.num_rows
     columns = {name: _one_piece(table.column(name)) for name in packing.names}
-    numbers = [_numbers(columns[name], name).astype(precision) for name in packing.numeric]
+    numbers = [_numbers(columns[name], name) for name in packing.numeric]
     texts = [_texts(columns[name], name) for name in packing.categorical]
-    times = [wall_clock_seconds(columns[name], time_zone, name) for name in packing.timestamp]
+    times = [wall_clock_seconds(_decoded(columns[name]), time_zone, name) for name in packing.timestamp]
     groups = (("num", numbers, precision), ("cat", texts, "object"), ("time", times, "int64"))
     return {name: _matrix(parts, rows, dtype) for name, parts, dtype in groups if parts}
 
@@ -140,7 +140,7 @@ def _one_piece(column: pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks or [pa.array([], array.type)])
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return array
 
 
 def _matrix(parts: list[Array], rows: int, dtype: str) -> Array:
@@ -154,6 +154,7 @@ _TRUTH = {"true": 1.0, "false": 0.0}
 
 
 def _numbers(array: pa.Array, name: str) -> Array:
+    array = _decoded(array)
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return np.asarray([_number(text, name, row) for row, text in enumerate(array.to_pylist())], dtype=np.float64)
@@ -176,7 +177,23 @@ def _number(text: str | None, name: str, row: int) -> float:
         raise DataError(f"the text in row {row + 1} is no number", where=f"column `{name}`") from None
 
 
+def _decoded(array: pa.Array) -> pa.Array:
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
 def _texts(array: pa.Array, name: str) -> Array:
+    """Each distinct text of a column becomes one Python object, which all of its rows share."""
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        array = array.dictionary_encode()
+    if not pa.types.is_dictionary(array.type):
+        return _distinct_texts(array, name)
+    words = np.append(_distinct_texts(array.dictionary, name), WEIGHTLESS_NULL)
+    codes = pc.fill_null(array.indices.cast(pa.int64()), len(words) - 1)
+    return np.asarray(words[codes.to_numpy(zero_copy_only=False)], dtype=object)
+
+
+def _distinct_texts(array: pa.Array, name: str) -> Array:
     kind = array.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         floats = array.cast(pa.float64(), safe=False).to_pylist()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from mlconfig.errors import DataError
+from mlconfig.records.field_names import field_names
 from mlconfig.records.signature import Signature
 from mlconfig.vocabulary import Kind
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 BLOCK = 16_384
+NOTHING = "nothing"
+"""The one field of ``inputs`` where nothing of a request is logged; null throughout."""
 UNORDERED_S = 60.0
 """Records of one writer are in the order of arrival but for what was answered at the same time; no request takes so long."""
 _UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (float("inf"), 1_000_000_000))
@@ -52,11 +55,26 @@ class LoggedColumn(msgspec.Struct, frozen=True):
     name: str
     kind: Kind
     integer: bool = False
+    field: str | None = None
 
 
 def log_meta(signature: Signature) -> dict[str, Any]:
-    """What a segment's header must say so that its records become typed columns."""
-    columns = [{"name": column.name, "kind": column.kind, "integer": column.integer} for column in signature.columns]
+    """What a segment's header must say so that its records become typed columns; ``field`` where it is not the name.
+
+    Of personal columns those that are dropped are none, and digests are text.
+    """
+    fields = field_names(signature)
+    columns = [
+        {"name": column.name}
+        | (
+            {"kind": "categorical", "integer": False}
+            if column.pii
+            else {"kind": column.kind, "integer": column.integer}
+        )
+        | ({"field": fields[column.name]} if fields[column.name] != column.name else {})
+        for column in signature.columns
+        if column.pii != "drop"
+    ]
     return {"columns": columns, "time_zone": signature.time_zone}
 
 
@@ -130,7 +148,8 @@ def _arrow_type(column: LoggedColumn) -> pa.DataType:
 def _values(column: LoggedColumn, rows: Sequence[dict[str, Any]], time_zone: str) -> pa.Array:
     import pyarrow as pa
 
-    given = [row.get(column.name) for row in rows]
+    field = column.name if column.field is None else column.field
+    given = [row.get(field) for row in rows]
     if column.kind == "timestamp":
         given = [None if v is None else moment_of(v, time_zone).replace(tzinfo=None) for v in given]
     elif column.kind == "categorical":
@@ -144,8 +163,8 @@ def _inputs(columns: Sequence[LoggedColumn], rows: Sequence[dict[str, Any]], tim
     import pyarrow as pa
 
     fields = [pa.field(column.name, _arrow_type(column)) for column in columns]
-    if not fields:
-        return pa.array([{}] * len(rows), pa.struct([]))
+    if not fields:  # all of it is dropped; Parquet has no struct without a field
+        return pa.StructArray.from_arrays([pa.nulls(len(rows), pa.bool_())], names=[NOTHING])
     return pa.StructArray.from_arrays([_values(column, rows, time_zone) for column in columns], fields=fields)
 
 
@@ -186,7 +205,7 @@ def segment_table(segment: Segment, since: float | None = None) -> pa.Table | No
 
     columns = msgspec.convert(segment.header.meta.get("columns", []), list[LoggedColumn])
     decode = msgspec.json.Decoder(PredictionRecord).decode
-    first = 0 if since is None else _first_since(segment, since - UNORDERED_S)
+    first = 0 if since is None else first_since(segment, since - UNORDERED_S)
     batches = [_batch(segment, start, columns, decode) for start in range(first, len(segment.records), BLOCK)]
     return pa.Table.from_batches(batches) if batches else None
 
@@ -197,7 +216,7 @@ class _Arrival(msgspec.Struct):
     at: float
 
 
-def _first_since(segment: Segment, since: float) -> int:
+def first_since(segment: Segment, since: float) -> int:
     """The first record from a moment on: a writer appends in the order of arrival."""
     when = msgspec.json.Decoder(_Arrival).decode
     return bisect_left(segment.records, since, key=lambda record: when(record[1]).at)

@@ -1,15 +1,17 @@
-"""Reading the prediction log: compacted Parquet and live segments as one table, each prediction once.
+"""Reading the prediction log: compacted Parquet and live segments as one table, each prediction once (see `records.resent`).
 
 <storage>/predictions/<endpoint>/segments/*.seg
                                  parquet/day=YYYY-MM-DD/<segment>.parquet     the day of arrival, UTC
                                  feedback/*.seg
                                  labels/day=YYYY-MM-DD/<segment>.parquet
+                                 removed/*.json                               what is gone on purpose, see `records.removed`
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,8 @@ from mlconfig.records.days import Bounds, day_files, read_within
 from mlconfig.records.feedback import newest_labels
 from mlconfig.records.label_log import label_blocks
 from mlconfig.records.prediction import segment_table
+from mlconfig.records.removed import removed_rows
+from mlconfig.records.resent import find_resent
 from mlconfig.records.segments import Segment, parse_segment, segment_files
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 SEGMENTS, PARQUET = "segments", "parquet"
 FEEDBACK, LABELS = "feedback", "labels"
+SHADOW = "shadow"
+"""Below it is another log of the same form: what shadows said."""
 PUBLIC = ("prediction_id", "arrived", "event_time", "version", "generation", "prediction", "score", "probabilities")
 """The log's columns before ``inputs``."""
 
@@ -125,6 +131,7 @@ class PredictionLog:
         the bounds are not read.
         """
         bounds = Bounds(since, until, "arrived" if time == "arrival" else "event_time")
+        resent = find_resent(self.folder / SEGMENTS, self.folder / PARQUET)
         seen = set()
         for file in segment_files(self.folder / SEGMENTS):
             try:
@@ -132,11 +139,13 @@ class PredictionLog:
             except FileNotFoundError:  # compacted meanwhile: it is in Parquet, which is listed below
                 continue
             seen.add(segment.header.segment)
-            table = segment_table(segment, since if time == "arrival" else None)
+            table = segment_table(resent.without(segment), since if time == "arrival" else None)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
         for file in day_files(self.folder / PARQUET, seen, bounds):
-            table = read_within(file, [*columns, *({bounds.column, "version"} - set(columns))], bounds)
+            table = None
+            with suppress(FileNotFoundError):
+                table = read_within(file, [*columns, *({bounds.column, "version"} - set(columns))], bounds)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
 
@@ -166,19 +175,23 @@ class PredictionLog:
         there: Counter[tuple[str, str]] = Counter()
         for segment in segments:
             writer = (segment.header.replica, segment.header.boot)
-            last = max((number for number, _ in segment.records), default=segment.header.first - 1)
-            highest[writer] = max(highest.get(writer, -1), last, segment.header.first - 1)
+            highest[writer] = max(highest.get(writer, -1), segment.last)
             there[writer] += len(segment.records)
         for table in self._parquet({segment.header.segment for segment in segments}, None, None, list(_OWN)):
             for replica, boot, number, count in _numbers(table):
                 highest[replica, boot] = max(highest.get((replica, boot), -1), number)
                 there[replica, boot] += count
+        for gone in removed_rows(self.folder):  # erased, or older than they are kept: that is no loss
+            writer = (gone.replica, gone.boot)
+            highest[writer] = max(highest.get(writer, -1), gone.highest)
+            there[writer] += gone.rows
         gaps = {writer: top + 1 - there[writer] for writer, top in highest.items()}
-        return {writer: gap for writer, gap in gaps.items() if gap}
+        return {writer: gap for writer, gap in gaps.items() if gap > 0}
 
     def _tables(self, since: float | None, until: float | None, time: str) -> list[pa.Table]:
         """Segments first: one that is gone by then was in Parquet before, and one that is there outweighs its Parquet."""
-        segments = _read_segments(self.folder / SEGMENTS)
+        resent = find_resent(self.folder / SEGMENTS, self.folder / PARQUET)
+        segments = [resent.without(segment) for segment in _read_segments(self.folder / SEGMENTS)]
         seen = {segment.header.segment for segment in segments}
         days = (since, until) if time == "arrival" else (None, None)
         live = [table for table in map(segment_table, segments) if table is not None]
@@ -189,8 +202,11 @@ class PredictionLog:
     ) -> list[pa.Table]:
         import pyarrow.parquet as pq
 
-        files = day_files(self.folder / PARQUET, without, Bounds(since, until, "arrived"))
-        return [pq.read_table(file, columns=columns, partitioning=None) for file in files]
+        tables = []
+        for file in day_files(self.folder / PARQUET, without, Bounds(since, until, "arrived")):
+            with suppress(FileNotFoundError):  # older than rows are kept
+                tables.append(pq.read_table(file, columns=columns, partitioning=None))
+        return tables
 
     def _choose(
         self, table: pa.Table, since: float | None, until: float | None, time: str, version: str | None

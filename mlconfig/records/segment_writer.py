@@ -64,6 +64,7 @@ class SegmentWriter:
         self._index = self._next = self._size = self._unsynced = 0
         self._opened = 0.0
         self._retired: list[Any] = []
+        self._awaited: list[Callable[[bool], None]] = []
         self._lock, self._sync_lock, self._wake, self._closing = (
             threading.Lock(),
             threading.Lock(),
@@ -87,7 +88,7 @@ class SegmentWriter:
         last.seek(segment.end)
         self._file, self._size, self._opened = last, segment.end, segment.header.created_at
         self._index = int(segment.header.segment.rpartition("-")[2]) + 1
-        self._next = max((number + 1 for number, _ in segment.records), default=segment.header.first)
+        self._next = segment.last + 1
         self._meta = segment.header.meta
 
     def describe(self, meta: dict[str, Any]) -> None:
@@ -117,6 +118,15 @@ class SegmentWriter:
         if self._unsynced >= SYNC_BYTES:
             self._wake.set()
         return True
+
+    def when_durable(self, tell: Callable[[bool], None]) -> None:
+        """Have it told, from another thread, when all that was appended so far is on the disk (True), or may not be (False).
+
+        Whoever waits shares one ``fdatasync`` with all that came while the last one ran.
+        """
+        with self._lock:
+            self._awaited.append(tell)
+        self._wake.set()
 
     def _write(self, data: bytes) -> None:
         try:
@@ -170,17 +180,25 @@ class SegmentWriter:
                 if self._file is not None and self._clock() - self._opened > self._rotate_seconds:
                     self._retire()
                 retired, self._retired = self._retired, []
+                awaited, self._awaited = self._awaited, []
                 current, dirty, self._unsynced = self._file, self._unsynced > 0, 0
-            try:
-                for file in retired:
-                    with file:
-                        os.fdatasync(file.fileno())
-                if current is not None and dirty:
-                    os.fdatasync(current.fileno())
-                if retired or dirty:
-                    sync_folder(self.folder)
-            except OSError as error:
-                self.error = str(error)
+            is_durable = self._sync(retired, current, dirty=dirty)
+        for tell in awaited:
+            tell(is_durable)
+
+    def _sync(self, retired: Sequence[Any], current: Any, *, dirty: bool) -> bool:
+        try:
+            for file in retired:
+                with file:
+                    os.fdatasync(file.fileno())
+            if current is not None and dirty:
+                os.fdatasync(current.fileno())
+            if retired or dirty:
+                sync_folder(self.folder)
+        except OSError as error:
+            self.error = str(error)
+            return False
+        return True
 
     def close(self) -> None:
         """Sync and close; the segments are then free to be compacted. A later ``append`` begins a new one."""

@@ -33,6 +33,8 @@ STRETCH = 1 << 20
 """Bytes that are read at once where a segment is read piece by piece."""
 FRAME = struct.Struct("<II")
 SEQUENCE = struct.Struct("<Q")
+ERASED = b"\x00"
+"""A body that begins so was erased: its number stays, so that the sequence has no gap, and nothing else of it."""
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):
@@ -50,13 +52,15 @@ class SegmentHeader(msgspec.Struct, frozen=True):
 class Segment:
     """A segment as far as it could be read. ``damaged`` counts whole frames whose checksum is wrong; a torn tail is none.
 
-    ``end`` is the offset behind the last whole frame.
+    ``end`` is the offset behind the last whole frame; ``last`` the highest number, also of records that were erased since,
+    and one below the header's first where there is none.
     """
 
     header: SegmentHeader
     records: tuple[tuple[int, bytes], ...]
     damaged: int
     end: int
+    last: int
 
 
 def frame(payload: bytes) -> bytes:
@@ -85,15 +89,18 @@ def parse_segment(data: bytes, where: str) -> Segment:
     head, end = next(body, (None, 0))
     if head is None:
         raise DataError("this is no prediction log segment, or its header is damaged", where, "move the file away")
+    header = msgspec.json.decode(head, type=SegmentHeader)
     records: list[tuple[int, bytes]] = []
-    damaged, whole = 0, end
+    damaged, whole, last = 0, end, header.first - 1
     for payload, behind in body:
         if payload is None or len(payload) < SEQUENCE.size:
             damaged += 1
             continue
-        records.append((SEQUENCE.unpack_from(payload)[0], payload[SEQUENCE.size :]))
-        whole = behind
-    return Segment(msgspec.json.decode(head, type=SegmentHeader), tuple(records), damaged, whole)
+        number, said = SEQUENCE.unpack_from(payload)[0], payload[SEQUENCE.size :]
+        last, whole = max(last, number), behind
+        if not said.startswith(ERASED):
+            records.append((number, said))
+    return Segment(header, tuple(records), damaged, whole, last)
 
 
 def read_segment(file: Path) -> Segment:
@@ -113,7 +120,8 @@ def record_blocks(file: Path) -> Iterator[list[bytes]]:
         stretches = _stretches(stream, STRETCH)
         _, first = _header(stretches, str(file))
         for payloads in chain([first], stretches):
-            yield [payload[SEQUENCE.size :] for payload in payloads if payload and len(payload) >= SEQUENCE.size]
+            bodies = [payload[SEQUENCE.size :] for payload in payloads if payload and len(payload) >= SEQUENCE.size]
+            yield [body for body in bodies if not body.startswith(ERASED)]
 
 
 def _header(stretches: Iterator[list[bytes | None]], where: str) -> tuple[SegmentHeader, list[bytes | None]]:
@@ -143,10 +151,10 @@ def segment_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
-def lock_segment(file: BinaryIO) -> bool:
-    """Take the writer's lock of an open segment; False when a living writer holds it."""
+def lock_segment(file: BinaryIO, *, shared: bool = False) -> bool:
+    """Take the writer's lock of an open segment; False when a living writer holds it. ``shared``: beside others that read."""
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

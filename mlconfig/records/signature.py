@@ -13,7 +13,7 @@ class SignatureColumn(Frozen):
     """One field of a request.
 
     Role ``feature`` is predicted from; ``context`` (event time, entity key, groups) is carried and logged, never predicted
-    from.
+    from. ``pii`` says of a personal column what the log holds: nothing, or a keyed digest, which is text.
     """
 
     name: str
@@ -22,6 +22,7 @@ class SignatureColumn(Frozen):
     required: bool = True
     nullable: bool = False
     integer: bool = False
+    pii: Literal["drop", "hmac"] | None = None
 
 
 class Signature(Frozen):
@@ -41,6 +42,7 @@ class Signature(Frozen):
     event_time: str | None = Field(None, description="The request's field with the event time, if there is one.")
     key: Tuple[str] = ()
     groups: Tuple[str] = ()
+    unused: Tuple[str] = Field((), description="Columns of the data that a request may carry, and nobody looks at.")
     time_zone: str = "UTC"
     example: dict[str, Any] = Field(default_factory=dict, description="One valid row.")
 
@@ -48,3 +50,8 @@ class Signature(Frozen):
     def features(self) -> tuple[SignatureColumn, ...]:
         """The columns that are predicted from, in the order of the packaged inputs."""
         return tuple(column for column in self.columns if column.role == "feature")
+
+    @property
+    def hashes(self) -> bool:
+        """Whether the log holds digests in place of some values."""
+        return any(column.pii == "hmac" for column in self.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -28,7 +28,10 @@ CAUSES: Mapping[Cause, str] = MappingProxyType(
 
 
 class Finding(Frozen):
-    """One check of one column (or of the whole, when ``column`` is null)."""
+    """One check of one column (or of the whole, when ``column`` is null).
+
+    ``shown_by``: the columns that a finding about the whole is mostly due to, where that is known; its vote is theirs.
+    """
 
     column: str | None
     statistic: str
@@ -38,6 +41,17 @@ class Finding(Frozen):
     p_value: float | None = None
     details: FrozenDict[float] = FrozenDict()
     message: str = ""
+    shown_by: Tuple[str] = ()
+
+
+def how_bad(finding: Finding) -> tuple[bool, float]:
+    """What findings are compared by: whether it drifted, and how far it is over its threshold, in thresholds."""
+    return finding.is_drift, (finding.drift_score - finding.threshold) / max(abs(finding.threshold), 1e-12)
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order in which people want to read them."""
+    return tuple(sorted(findings, key=how_bad, reverse=True))
 
 
 class Verdict(Frozen):
@@ -46,7 +60,8 @@ class Verdict(Frozen):
     ``vote`` is null when the window could not be judged. ``since`` is the start of the first window of the episode.
     ``scale`` is the window's length in seconds; ``labelled`` of the ``rows`` had a label.
     ``reference`` says in words what the window was compared with; ``cause`` is the
-    probable one, null where nothing is wrong or nothing points to one.
+    probable one, null where nothing is wrong or nothing points to one. ``revisions``: how often labels of these rows had
+    been corrected by then. ``settings``: digest of what the window was judged by; another one judges it anew.
     """
 
     schema_version: Literal[1] = 1
@@ -66,6 +81,8 @@ class Verdict(Frozen):
     cause: Cause | None = None
     reference: str = ""
     labelled: int = 0
+    revisions: int = 0
+    settings: str = ""
 
 
 class GateResult(Frozen):

@@ -39,3 +39,16 @@ class VersionCard(Frozen):
     metrics: FrozenDict[MetricValue] = FrozenDict()
     trained_since: float | None = None
     trained_until: float | None = None
+    intended_use: str | None = None
+    limitations: str | None = None
+
+    @property
+    def about(self) -> str:
+        """What the recipe says of its use; empty where it says nothing."""
+        return about(self.intended_use, self.limitations)
+
+
+def about(intended_use: str | None, limitations: str | None) -> str:
+    """A card in words."""
+    said = (("intended use", intended_use), ("limitations", limitations))
+    return "; ".join(f"{what}: {text}" for what, text in said if text is not None)

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlconfig.errors import DataError
+from mlconfig.records.bounds import MOMENT_MAX, MOMENT_MIN
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -24,13 +26,14 @@ _QUARTER = 900
 """Seconds. Clocks change on the quarter of an hour, so one offset holds for each."""
 _BOUNDS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (np.inf, 1_000_000_000))
 """A number below 1e11 is seconds (until the year 5138), below 1e14 milliseconds, and so on: each by itself, never by column."""
+_NUMBER, _DAY = r"^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$", "^[0-9]{8}$"
 
 
 def wall_clock_seconds(array: pa.Array, time_zone: str, name: str = "") -> Ints:
     """Timestamps, dates, ISO 8601 text, or numbers since 1970 (UTC) as int64 wall-clock seconds, ``NO_TIME`` where null.
 
     What names no time zone is wall-clock time already; what names one is read on the clocks of ``time_zone``. Fractions of
-    a second are cut off downwards.
+    a second are cut off downwards. Numbers may be text, as in CSV; one of eight digits is a date (``20260131``).
 
     Raises:
         DataError: a value cannot be read; it names the column and the row.
@@ -41,10 +44,10 @@ def wall_clock_seconds(array: pa.Array, time_zone: str, name: str = "") -> Ints:
         local = seconds if kind.tz is None else utc_to_wall(seconds, time_zone)
     elif pa.types.is_date(kind):
         local = _ints(array.cast(pa.date32()).cast(pa.int32())) * 86_400
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _from_numbers(array, time_zone)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return np.asarray(_from_texts(array, time_zone, name), dtype=np.int64)
+        return _from_texts(array, time_zone, name)
     elif pa.types.is_null(kind):
         return np.full(len(array), NO_TIME, dtype=np.int64)
     else:
@@ -94,7 +97,18 @@ def _from_numbers(array: pa.Array, time_zone: str) -> Ints:
     return result
 
 
-def _from_texts(array: pa.Array, time_zone: str, name: str) -> list[int]:
+def _from_texts(array: pa.Array, time_zone: str, name: str) -> Ints:
+    written = pc.and_not(pc.match_substring_regex(array, _NUMBER), pc.match_substring_regex(array, _DAY))
+    if not pc.any(written).as_py():
+        return np.asarray(_from_iso(array, time_zone, name), dtype=np.int64)
+    numbers = pc.if_else(written, array, None).cast(pa.float64())
+    known = pc.and_(pc.greater_equal(numbers, MOMENT_MIN), pc.less_equal(numbers, MOMENT_MAX)).fill_null(False)
+    others = np.asarray(_from_iso(pc.if_else(known, None, array), time_zone, name), dtype=np.int64)
+    seconds = _from_numbers(pc.if_else(known, numbers, None), time_zone)
+    return np.where(known.to_numpy(zero_copy_only=False), seconds, others)
+
+
+def _from_iso(array: pa.Array, time_zone: str, name: str) -> list[int]:
     """Each distinct text is read once."""
     zone, texts = ZoneInfo(time_zone), array.to_pylist()
     read: dict[str | None, int] = {None: NO_TIME, "": NO_TIME}

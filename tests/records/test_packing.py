@@ -96,6 +96,17 @@ def test_categories_of_numbers_are_written_as_in_json():
     assert pack_rows([{"c": 1.5}, {"c": "x"}, {"c": True}], packing)["cat"].tolist() == [["1.5"], ["x"], ["true"]]
 
 
+def test_dictionaries_pack_as_their_values_do_also_where_they_hold_nulls_or_numbers():
+    packing = Packing(("n",), ("c", "d"))
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2], pa.int8()), pa.array(["x", None, "y"]))
+    numbers = pa.array([3.0, None, 2.5, 3.0]).dictionary_encode()
+    coded = pa.table({"n": numbers, "c": words, "d": numbers})
+    plain = pa.table({name: coded[name].combine_chunks().dictionary_decode() for name in coded.column_names})
+    same(pack_table(coded, packing), pack_table(plain, packing))
+    assert pack_table(coded, packing)["cat"].tolist() == [["x", "3"], ["__null__"] * 2, ["__null__", "2.5"], ["y", "3"]]
+    assert pack_table(coded.slice(0, 0), packing)["cat"].shape == (0, 2)
+
+
 def test_an_empty_group_is_no_input_and_no_rows_are_no_rows():
     table = pa.table({"age": pa.array([], pa.float64())})
     assert {name: block.shape for name, block in pack_table(table, Packing(("age",))).items()} == {"num": (0, 1)}
