@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlconfig.contracts.detector import Evidence
+from mlconfig.profiles.clusters import Worth
 from mlconfig.profiles.distances import Comparison, compare_all
 from mlconfig.profiles.profile import ColumnCounts
 from mlconfig.vocabulary import FrozenDict
@@ -39,7 +40,11 @@ def column_details(evidence: Evidence, column: Compared, decides: str) -> Frozen
     told = {"psi", decides, *evidence.report}
     distances = {name: value for name, value in _distances(column.comparison).items() if name.split("_")[0] in told}
     return FrozenDict(
-        {**distances, "bins": float(column.comparison.bins), **share_details(column.reference, column.current)}
+        {
+            **distances,
+            "bins": float(column.comparison.bins),
+            **share_details(column.reference, column.current, evidence.worth.get(column.name)),
+        }
     )
 
 
@@ -57,12 +62,14 @@ def _distances(comparison: Comparison) -> dict[str, float]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def share_details(reference: ColumnCounts, current: ColumnCounts) -> dict[str, float]:
+def share_details(reference: ColumnCounts, current: ColumnCounts, worth: Worth | None) -> dict[str, float]:
     """Shares of nulls, and of the window's most frequent value (its histogram bucket, its level), of all rows on either side.
 
     Levels that the reference never had are one value here, and so are those that are not kept. A column that is fed nulls,
     zeros or one constant has nearly all of the window in one of them, where the reference had not. ``reference_values``: how
     many even values would be as diverse as the reference's (inverse of Simpson's index, Nature 1949).
+    ``independent_rows``: what rows are worth that are alike, as a month's are whose column is the month; ``alike``: the
+    correlation of two that come together.
     """
     now, before = current.vector(), reference.vector()
     top = int(now.argmax())
@@ -72,4 +79,9 @@ def share_details(reference: ColumnCounts, current: ColumnCounts) -> dict[str, f
         "top_share": int(now[top]) / current.rows,
         "reference_top_share": int(before[top]) / reference.rows,
         "reference_values": 1.0 / float(np.square(before / max(int(before.sum()), 1)).sum() or 1.0),
+        **({} if worth is None or not worth.excess else _alike(worth, current.rows)),
     }
+
+
+def _alike(worth: Worth, rows: int) -> dict[str, float]:
+    return {"independent_rows": worth.of_window(rows), "alike": worth.correlation}

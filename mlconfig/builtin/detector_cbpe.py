@@ -143,6 +143,6 @@ class Cbpe(Detector):
                     "accuracy_instead": float(estimator.instead_of is not None),
                 }
             ),
-            message=f"estimated {estimator.name} {now.value:.4g} after {before.value:.4g} on held-out rows: drop {drop:.3f}, "
+            message=f"estimated {estimator.name} {now.value:.4g} after {before.value:.4g} on {scores.words}: drop {drop:.3f}, "
             f"{'over' if drifts else 'not over'} {threshold:.3f}{whole}",
         )  # fmt: skip

@@ -56,7 +56,7 @@ class Confidence(Detector):
                 details=FrozenDict(
                     {"value": now.value, "low": low, "high": high, "reference": before.value, "rows": float(now.rows)}
                 ),
-                message=f"mean confidence {now.value:.3f} after {before.value:.3f} on held-out rows: "
+                message=f"mean confidence {now.value:.3f} after {before.value:.3f} on {scores.words}: "
                 f"drop {drop:.3f}, {'over' if drop > threshold else 'not over'} {threshold:.3f}",
             ),
         )

@@ -23,6 +23,8 @@ FOLDS = 2
 LEAST_ROWS = 50
 """Rows of either side below which nothing can be learned."""
 TOLD = 3
+MOSTLY = 0.5
+"""A column with such a part of the largest gain is what tells the rows apart as well; one with less may be noise."""
 
 
 class DomainClassifier(Detector):
@@ -31,7 +33,8 @@ class DomainClassifier(Detector):
 
     It drifts when the AUC is over ``min_auc`` by more than its sampling error allows at alpha (Hanley, McNeil, Radiology
     1982, at an AUC of ``min_auc``): whatever the classifier learned, its AUC on unseen rows is on average no more than
-    the best there is. The columns that tell the two apart are named by their share of the gain. Source: Lopez-Paz, Oquab,
+    the best there is. The columns that tell the two apart are named by their share of the gain, and those with the largest
+    shares are whom the vote counts for. Source: Lopez-Paz, Oquab,
     "Revisiting classifier two-sample tests", ICLR 2017.
     """
 
@@ -85,10 +88,17 @@ class DomainClassifier(Detector):
                     "reference_rows": float(n), **{f"gain.{name}": share for share, name in by_gain},
                 }
             ),
+            shown_by=_shown_by(by_gain) if drifts else (),
             message=f"the window's rows can be told from the reference's: AUC {auc:.3f} over {threshold:.3f}, by {told}"
             if drifts
             else "",
         )  # fmt: skip
+
+
+def _shown_by(by_gain: list[tuple[float, str]]) -> tuple[str, ...]:
+    """The columns that the rows are mostly told apart by, given all, the largest gain first."""
+    largest = by_gain[0][0]
+    return tuple(name for share, name in by_gain if share > 0 and share >= MOSTLY * largest)
 
 
 def _evenly(table: pa.Table | None, rows: int) -> pa.Table | None:

@@ -29,7 +29,7 @@ class Ks(Detector):
         tolerance: float = Field(0.1, ge=0.0, lt=1.0, description="Gap that does not matter; 0.25 standard deviations.")
 
     params: Ks.Params
-    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True, kinds=frozenset({"numeric"}))
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """One finding a numeric column."""

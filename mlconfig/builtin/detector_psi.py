@@ -11,7 +11,7 @@ from mlconfig.contracts.detector import Detector, DetectorTags, Evidence
 from mlconfig.profiles.clusters import alike_threshold
 from mlconfig.profiles.distances import BINS, relevance_threshold
 from mlconfig.records.verdict import Finding
-from mlconfig.vocabulary import Frozen, FrozenDict
+from mlconfig.vocabulary import Frozen
 
 
 class Psi(Detector):
@@ -38,8 +38,6 @@ class Psi(Detector):
 
     def _finding(self, evidence: Evidence, column: Compared) -> Finding:
         found = column.comparison
-        worth = evidence.worth.get(column.name)
-        alike = {} if worth is None or not worth.excess else {"independent_rows": worth.of_window(found.current_rows)}
         threshold = self._threshold(evidence, column)
         drifts = found.psi > threshold
         return Finding(
@@ -48,7 +46,7 @@ class Psi(Detector):
             drift_score=found.psi,
             threshold=threshold,
             is_drift=drifts,
-            details=FrozenDict({**column_details(evidence, column, "psi"), **alike}),
+            details=column_details(evidence, column, "psi"),
             message=f"`{column.name}` moved: PSI {found.psi:.3f} over {threshold:.3f}" if drifts else "",
         )
 

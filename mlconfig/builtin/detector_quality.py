@@ -74,7 +74,9 @@ class Quality(Detector):
         layout = evidence.reference.layout
         columns = [
             _finding(
-                name, self._shares(layout.column(name).kind, reference, current, evidence.alpha), reference, current
+                name,
+                self._shares(layout.column(name).kind, reference, current, evidence.alpha),
+                share_details(reference, current, evidence.worth.get(name)),
             )
             for name in evidence.columns
             for reference, current in [(evidence.reference.columns[name], evidence.current.columns[name])]
@@ -141,7 +143,7 @@ _WORDS = {
 }
 
 
-def _finding(column: str, shares: list[_Share], reference: ColumnCounts, current: ColumnCounts) -> Finding:
+def _finding(column: str, shares: list[_Share], beside: dict[str, float]) -> Finding:
     worst = max(shares, key=lambda share: share.severity)
     breached = [share for share in shares if share.breached]
     said = ", ".join(f"{share.value:.1%} {_WORDS[share.name]} ({share.allowed:.1%} allowed)" for share in breached)
@@ -151,6 +153,6 @@ def _finding(column: str, shares: list[_Share], reference: ColumnCounts, current
         drift_score=worst.value,
         threshold=worst.allowed,
         is_drift=bool(breached),
-        details=FrozenDict({**{share.name: share.value for share in shares}, **share_details(reference, current)}),
+        details=FrozenDict({**{share.name: share.value for share in shares}, **beside}),
         message=f"`{column}` has {said}" if breached else "",
     )

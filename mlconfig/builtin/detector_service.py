@@ -16,6 +16,8 @@ from mlconfig.vocabulary import Duration, Fraction, Frozen, FrozenDict
 
 CHECKS = 4
 QUANTILE = 0.99
+ALL_OF = 10
+"""From so many requests on, an endpoint that refuses all of them is told, whatever a rate among so few may be."""
 _WORDS = {
     "error_fraction": "requests failed",
     "rejected_fraction": "requests were refused for what was sent",
@@ -27,7 +29,8 @@ class Service(Detector):
     """Errors, refusals and fallbacks as shares, and the 99th percentile of the latency, against fixed bounds.
 
     A share counts by the lower end of its interval (Wilson 1927), the percentile by that of order statistics
-    (binomial; David, Nagaraja, Order Statistics, 2003, 7.1), each at a fourth of alpha: a few requests prove nothing.
+    (binomial; David, Nagaraja, Order Statistics, 2003, 7.1), each at a fourth of alpha: a few requests prove nothing, unless
+    ten or more all failed, or all were refused.
     """
 
     class Params(Frozen):
@@ -65,7 +68,8 @@ class Service(Detector):
 
 def _share(stats: ServiceStats, name: str, count: int, of: int, allowed: float, alpha: float) -> Finding:
     at_least, _ = wilson(count, of, alpha)
-    value, breached = count / of, at_least > allowed
+    value = count / of
+    breached = at_least > allowed or (count == of == stats.requests and of >= ALL_OF and value > allowed)
     return Finding(
         column=None,
         statistic=name,

@@ -44,7 +44,7 @@ class Wasserstein(Detector):
         )
 
     params: Wasserstein.Params
-    tags: ClassVar[DetectorTags] = DetectorTags(reports=True)
+    tags: ClassVar[DetectorTags] = DetectorTags(reports=True, kinds=frozenset({"numeric"}))
 
     def check(self, evidence: Evidence) -> tuple[Finding, ...]:
         """One finding a numeric column."""

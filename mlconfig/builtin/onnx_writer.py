@@ -139,6 +139,8 @@ class OnnxModel:
 
     ``link_``: what makes answers out of raw scores: ``identity`` (regression [rows, 1], or probabilities [rows, classes]
     for classes), ``sigmoid`` ([rows, 1], of the second class) or ``softmax`` ([rows, classes]).
+
+    No abstract base: LightGBM's ``get_params`` changes the class of a copy to one of its bases, which Python refuses then.
     """
 
     def write_scores(self, graph: Graph, x: str) -> tuple[str, str]:

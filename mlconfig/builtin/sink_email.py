@@ -9,6 +9,7 @@ import hashlib
 import logging
 import smtplib
 import ssl
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -82,15 +83,20 @@ class Email(Sink):
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise self._failed(f"could not be used ({type(error).__name__})") from None
         if refused:
-            logger.warning(
-                "%s refused %d of %d recipients", self.params.host, len(refused), len(self.params.recipients)
-            )
+            logger.warning("%s took the alert, but not for %s", self.params.host, self._which(refused))
 
     def _server(self) -> AbstractContextManager[smtplib.SMTP]:
         host, port, timeout = self.params.host, self.params.port, self.params.timeout.total_seconds()
         if self.params.security == "tls":
             return smtplib.SMTP_SSL(host, port, timeout=timeout, context=ssl.create_default_context())
         return smtplib.SMTP(host, port, timeout=timeout)
+
+    def _which(self, refused: Mapping[str, tuple[int, bytes]]) -> str:
+        """By their places: an address may be a secret."""
+        codes = {address.casefold(): code for address, (code, _) in refused.items()}
+        addresses = [parseaddr(each)[1].casefold() for each in self.params.recipients]
+        places = [f"{place} ({codes[each]})" for place, each in enumerate(addresses, start=1) if each in codes]
+        return f"recipient {', '.join(places)} of {len(addresses)}, which alerts.sinks lists"
 
     def _failed(self, what: str) -> PluginError:
         return PluginError(f"{self.params.host} {what}", where="sink `email`")

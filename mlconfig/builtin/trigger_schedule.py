@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mlconfig.contracts.trigger import Trigger, TriggerTags, TriggerView
-from mlconfig.vocabulary import Frozen
+from mlconfig.vocabulary import Cron, Frozen, cron_after
 
 
 class Schedule(Trigger):
@@ -22,27 +20,15 @@ class Schedule(Trigger):
     class Params(Frozen):
         """When."""
 
-        cron: str = Field(description='Five fields, quoted: "0 3 * * 1" is Monday at three.')
-
-        @field_validator("cron")
-        @classmethod
-        def _is_cron(cls, value: str) -> str:
-            from croniter import croniter
-
-            if len(value.split()) != 5 or not croniter.is_valid(value):
-                raise ValueError(f'`{value}` is no cron expression of five fields; write "0 3 * * 1"')
-            return value
+        cron: Cron = Field(description='Five fields, quoted: "0 3 * * 1" is Monday at three.')
 
     params: Schedule.Params
     tags: ClassVar[TriggerTags] = TriggerTags()
 
     def fires(self, view: TriggerView) -> str | None:
         """The first time due since the last retrain, if it has come."""
-        from croniter import croniter
-
         since = max(view.live_since, view.last_retrain or view.live_since)
-        zone = ZoneInfo(view.time_zone)
-        due = croniter(self.params.cron, datetime.fromtimestamp(since, zone)).get_next(datetime)
+        due = cron_after(self.params.cron, since, view.time_zone)
         if due.timestamp() > view.now:
             return None
         return f"the schedule `{self.params.cron}` was due at {due:%Y-%m-%d %H:%M} ({view.time_zone})"

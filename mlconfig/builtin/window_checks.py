@@ -12,7 +12,7 @@ from mlconfig.vocabulary import FrozenDict, format_duration
 
 
 def missing(facts: WindowFacts, reference: Profile, alpha: float) -> Finding:
-    """Columns that no row has, although rows of the reference without them are not so frequent that this may be chance."""
+    """Columns that are null in every row, although nulls of the reference are not so frequent that this may be chance."""
     gone = [name for name in facts.missing if _hardly_chance(name, reference, facts.rows, alpha)]
     return Finding(
         column=None,
@@ -21,8 +21,22 @@ def missing(facts: WindowFacts, reference: Profile, alpha: float) -> Finding:
         threshold=0.0,
         is_drift=bool(gone),
         details=FrozenDict({"rows": float(facts.rows)}),
-        message=f"no row has {_listed(gone)}: was it renamed?" if gone else "",
+        message=_without_values(gone, facts.omittable),
     )
+
+
+def _without_values(gone: list[str], omittable: tuple[str, ...]) -> str:
+    """A required column that is left out, or renamed, is refused: where rows came, it was sent as null."""
+    null, maybe = ([name for name in gone if (name in omittable) == may] for may in (False, True))
+    said = [
+        f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {how}"
+        for names, how in (
+            (null, "null in every row"),
+            (maybe, f"null or left out in every row: {'was it' if len(maybe) == 1 else 'were they'} renamed?"),
+        )
+        if names
+    ]
+    return "; ".join(said)
 
 
 def _hardly_chance(name: str, reference: Profile, rows: int, alpha: float) -> bool:

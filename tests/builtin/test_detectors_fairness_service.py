@@ -139,6 +139,13 @@ def test_a_few_requests_prove_nothing_and_none_says_nothing():
     assert list(down) == ["error_fraction", "rejected_fraction"]
 
 
+@pytest.mark.parametrize(("answered", "rejected", "drifts"), [(0, 15, True), (1, 15, False), (0, 9, False)])
+def test_an_endpoint_that_refuses_all_of_a_few_requests_is_told(answered, rejected, drifts):
+    found = served(stats(answered=answered, rejected=rejected), alpha=1e-7)["rejected_fraction"]
+    assert found.is_drift == drifts
+    assert found.message == ("100.00% of 15 requests were refused for what was sent (50.00% allowed)" if drifts else "")
+
+
 def test_bounds_of_ones_own():
     given = stats(answered=900, errors=100, latency=0.4)
     lenient = {"max_error_fraction": 0.2, "max_latency_p99": timedelta(seconds=2)}

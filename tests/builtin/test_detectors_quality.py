@@ -94,7 +94,9 @@ def test_a_column_that_never_comes_is_a_breach_unless_it_is_rare_anyway():
     found = checked(window, facts=facts)["missing_columns"]
     assert found.is_drift
     assert found.drift_score == 2
-    assert found.message == "no row has `x`, `n`: was it renamed?"
+    assert found.message == "`x`, `n` are null in every row"  # one that is required and not sent is refused
+    left_out = checked(window, facts=WindowFacts(1000, missing=("x", "n"), omittable=("n",)))["missing_columns"]
+    assert left_out.message == "`x` is null in every row; `n` is null or left out in every row: was it renamed?"
     few = checked(rows(100, 1), facts=WindowFacts(100, missing=("n",)))["missing_columns"]
     assert not few.is_drift  # of 100 rows none has it by chance in one window of three
     assert not checked(QUIET, facts=WindowFacts(1000))["missing_columns"].is_drift

@@ -104,6 +104,7 @@ def told_apart(window, reference=None, columns=tuple(KINDS), alpha=ALPHA, **para
 def test_rows_of_the_reference_cannot_be_told_apart_and_time_does_not_help():
     finding = told_apart(table(2000, 1))
     assert not finding.is_drift
+    assert finding.shown_by == ()
     assert finding.drift_score == pytest.approx(0.5, abs=0.05)
     assert finding.details["low"] < 0.5
     assert finding.details["high"] < 0.6
@@ -118,6 +119,8 @@ def test_rows_that_moved_are_told_apart_and_the_columns_named(moved, column):
     assert finding.is_drift
     assert finding.drift_score > finding.threshold > 0.6
     assert f"`{column}` (" in finding.message
+    assert column in finding.shown_by
+    assert set(finding.shown_by) <= ({"a", "b"} if column == "a" else {column})
     gains = {name: share for name, share in finding.details.items() if name.startswith("gain.")}
     assert sum(gains.values()) == pytest.approx(1.0)
     assert "gain.t" not in gains

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,19 @@ def test_a_post_is_signed_over_its_very_bytes(server):
     webhook(server).send(ALERT)
     assert SIGNATURE not in server.got[1][1]
     assert server.got[1][1][DELIVERY] == headers[DELIVERY]
+
+
+def test_the_manual_tells_how_to_check_a_signature(server):
+    manual = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    told = {}
+    exec(re.search(r"```python\n(.*?def is_ours.*?)```", manual, re.DOTALL)[1], told)
+    webhook(server, secret="s3cret").send(ALERT)
+    ((_, headers, body),) = server.got
+    assert told["is_ours"](body, headers, "s3cret")
+    assert not told["is_ours"](body + b" ", headers, "s3cret")
+    assert not told["is_ours"](body, headers, "other")
+    assert not told["is_ours"](body, {}, "s3cret")
+    assert DELIVERY in manual
 
 
 def test_it_is_tried_again_while_it_may_pass(server):

@@ -52,6 +52,11 @@ def test_a_bad_cron_expression_is_named(cron):
         Schedule.Params(cron=cron)
 
 
+def test_a_day_that_never_comes_is_named():
+    with pytest.raises(ValidationError, match=r"no day fits `0 3 30 2 \*`"):
+        Schedule.Params(cron="0 3 30 2 *")
+
+
 def test_lasting_drift_wants_that_state_of_that_signal():
     trigger = LastingDrift()
     assert trigger.fires(view("2026-01-05 00:00", verdicts=[verdict("input_drift", "alert")])) is None

@@ -1,4 +1,4 @@
-"""Plugins that break one law each: of all plugins, sources, searchers, triggers, sinks and metrics."""
+"""Plugins that break one law each: of all plugins, sources, searchers, triggers, sinks, metrics and protocols."""
 
 import itertools
 import math
@@ -12,10 +12,12 @@ from pydantic import BaseModel, Field
 
 from mlconfig.builtin.metrics_classification import Accuracy
 from mlconfig.builtin.metrics_regression import Rmse
+from mlconfig.builtin.protocol_mlconfig import MlconfigCodec, MlconfigProtocol
 from mlconfig.builtin.searcher_grid import GridSearch
 from mlconfig.builtin.searcher_random import RandomSearch
 from mlconfig.contracts import (
     MetricTags,
+    Operation,
     SearcherTags,
     Sink,
     SinkTags,
@@ -24,8 +26,17 @@ from mlconfig.contracts import (
     TransformTags,
     Trigger,
     TriggerTags,
+    WireReply,
 )  # fmt: skip
-from mlconfig.testing import laws_metric, laws_plugin, laws_searcher, laws_sink, laws_source, laws_trigger
+from mlconfig.testing import (
+    laws_metric,
+    laws_plugin,
+    laws_protocol,
+    laws_searcher,
+    laws_sink,
+    laws_source,
+    laws_trigger,
+)
 from mlconfig.vocabulary import Frozen
 
 counter = itertools.count()
@@ -344,9 +355,52 @@ class SortsTruth(Rmse):
         return super().score(y, predicted)
 
 
-SOUND = [Rows(), RandomSearch(), GridSearch(), Accuracy(), Rmse()]
+class Slashless(MlconfigProtocol):
+    """A path without its slash."""
+
+    def operations(self):
+        return (Operation("predict", "predict"),)
+
+
+class ForAnybody(MlconfigProtocol):
+    """Predicts for whoever asks."""
+
+    def operations(self):
+        return (Operation("predict", "/p", scope=None),)
+
+
+class Mute(MlconfigProtocol):
+    """Refuses without a word."""
+
+    def refusal(self, problem):
+        return WireReply(b"no")
+
+
+class Codec(MlconfigCodec):
+    """Trusts its clients, and answers the first row."""
+
+    def decode(self, request):
+        return int(request.body)
+
+    def encode(self, asked, answers):
+        return super().encode(asked, answers[:1])
+
+
+class Trusting(MlconfigProtocol):
+    """Has such a codec."""
+
+    def codec(self, surface):
+        return Codec(surface)
+
+
+SOUND = [Rows(), RandomSearch(), GridSearch(), Accuracy(), Rmse(), MlconfigProtocol()]
 
 BROKEN = [
+    (laws_protocol.paths_are_its_own, Slashless()),
+    (laws_protocol.operations_are_fit_for_what_they_do, ForAnybody()),
+    (laws_protocol.garbage_is_refused, Trusting()),
+    (laws_protocol.a_refusal_says_what_is_wrong, Mute()),
+    (laws_protocol.each_row_has_its_answer, Trusting()),
     (laws_plugin.params_are_frozen, Mutable()),
     (laws_plugin.params_forbid_extras, TakesExtras()),
     (laws_plugin.params_say_what_they_are, Silent()),

@@ -39,6 +39,7 @@ SETTINGS = {
     ("trigger", "schedule"): [{"cron": "0 3 * * 1"}],
     ("sink", "log"): [{"path": "alerts/log.jsonl"}],
     ("sink", "webhook"): [{"url": "http://127.0.0.1:9/hook", "secret": "s"}],
+    ("authenticator", "jwt"): [{"issuer": "https://id.example.org", "audience": "shop", "jwks": "jwks.json"}],
     ("sink", "slack"): [{"url": "http://127.0.0.1:9/hook"}],
     ("sink", "pagerduty"): [{"routing_key": "k", "url": "http://127.0.0.1:9/enqueue"}],
     ("sink", "alertmanager"): [{"url": "http://127.0.0.1:9"}],
