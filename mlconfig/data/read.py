@@ -27,7 +27,7 @@ def read_table(source: Source, data: Data, time_zone: str) -> tuple[pa.Table, tu
     Raises:
         DataError: the source cannot be read, a declared column is missing, a time cannot be read, or no row is left.
     """
-    table = plain_table(_with_unique_names(source.read()))
+    table = plain_table(_with_good_names(source.read()))
     if EVENT_TIME in table.column_names:
         raise DataError(f"`{EVENT_TIME}` is a column of ours; the data must not have one", where="data.source")
     require_columns(table, (data.target,), "data.target")
@@ -49,8 +49,12 @@ def _with_wall_clocks(table: pa.Table, without: set[str], time_zone: str) -> pa.
     return table
 
 
-def _with_unique_names(table: pa.Table) -> pa.Table:
+def _with_good_names(table: pa.Table) -> pa.Table:
+    """Any names but none at all, which the model registry does not take."""
     names = table.column_names
+    if "" in names:
+        place = names.index("") + 1
+        raise DataError(f"column {place} has no name", where="data.source", hint="give it one in the source")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"column name given twice: {', '.join(twice)}", where="data.source")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from mlconfig.errors import DataError
 from mlconfig.records.columns import EVENT_TIME, REQUEST_EVENT_TIME
@@ -26,13 +26,17 @@ def make_signature(
     event_time: EventTime | None = None,
     key: Sequence[str] = (),
     groups: Sequence[str] = (),
+    carried: Sequence[str] = (),
+    unused: Sequence[str] = (),
     time_zone: str = "UTC",
     example: Mapping[str, Any] | None = None,
+    pii: Mapping[str, Literal["drop", "hmac"]] | None = None,
 ) -> Signature:
     """The signature: features in the model's order, then context that is carried and logged.
 
     The request's event time is the recipe's column where it is one, else a field ``event_time`` of ours (the parts may be
-    features and stay what they are). Context is optional.
+    features and stay what they are). Context is optional, and so are the data's other columns, which nobody looks at: who
+    sends rows as the data has them need not pick the features out. The target is none of them: it is not known when one asks.
 
     Args:
         resolved: the features.
@@ -44,18 +48,26 @@ def make_signature(
         event_time: as the recipe declares it.
         key: columns that name the entity.
         groups: columns whose levels are compared for fairness.
+        carried: columns that serving reads, such as the routing key.
+        unused: what an earlier version's requests may carry besides, though this data has no such column.
         time_zone: of the wall clocks that times without zone are read as.
-        example: one row of the data; what is no field of a request is left out.
+        example: one row of the data; what is no field of a request is left out, and a personal value is replaced.
+        pii: personal columns, and what the log holds of them.
 
     Raises:
-        DataError: the data has no column of a group.
+        DataError: the data has no column of a group, or none that is carried.
     """
-    _require(groups, schema)
+    _require(groups, schema, "evaluation.fairness.groups", "a group is a column of the data; it need not be a feature")
+    _require(carried, schema, "serving.routing_key", "it is a column of the data; it need not be a feature")
     columns = [_feature(column) for column in resolved.columns]
     taken = {column.name for column in columns}
     field = _event_time_field(event_time)
-    context = [each for each in dict.fromkeys((*key, field, *groups)) if each is not None and each not in taken]
+    context = [
+        each for each in dict.fromkeys((*key, field, *groups, *carried)) if each is not None and each not in taken
+    ]
     columns += [_context(each, schema, is_time=each == field) for each in context]
+    columns = [column.model_copy(update={"pii": (pii or {}).get(column.name)}) for column in columns]
+    named = {target, *(column.name for column in columns)}
     return Signature.model_validate(
         {
             "name": name,
@@ -66,17 +78,17 @@ def make_signature(
             "event_time": field,
             "key": tuple(key),
             "groups": tuple(groups),
+            "unused": tuple(each for each in dict.fromkeys((*resolved.left_out, *unused)) if each not in named),
             "time_zone": time_zone,
-            "example": _example(example or {}, [column.name for column in columns]),
+            "example": _example(example or {}, columns),
         }
     )
 
 
-def _require(groups: Sequence[str], schema: DataSchema) -> None:
-    missing = [f"`{name}`" for name in groups if schema.column(name) is None]
+def _require(names: Sequence[str], schema: DataSchema, where: str, hint: str) -> None:
+    missing = [f"`{name}`" for name in names if schema.column(name) is None]
     if missing:
-        hint = "a group is a column of the data; it need not be a feature"
-        raise DataError(f"the data has no column {', '.join(missing)}", where="evaluation.fairness.groups", hint=hint)
+        raise DataError(f"the data has no column {', '.join(missing)}", where=where, hint=hint)
 
 
 def _feature(column: FeatureColumn) -> SignatureColumn:
@@ -98,11 +110,20 @@ def _event_time_field(event_time: EventTime | None) -> str | None:
     return event_time.columns[0] if len(event_time.columns) == 1 else REQUEST_EVENT_TIME
 
 
-def _example(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _example(row: Mapping[str, Any], columns: Sequence[SignatureColumn]) -> dict[str, Any]:
     seconds = row.get(EVENT_TIME)
     if seconds is not None:
         row = {REQUEST_EVENT_TIME: datetime.fromtimestamp(float(seconds), tz=UTC), **row}
-    return {name: json_value(row[name]) for name in names if name in row}
+    given = [column for column in columns if column.name in row and not (column.pii and column.role == "context")]
+    values = {column.name: json_value(row[column.name]) for column in given}
+    return values | {column.name: _nobodys(values[column.name], column) for column in given if column.pii}
+
+
+def _nobodys(value: Any, column: SignatureColumn) -> Any:
+    """A value of the same type that is no person's."""
+    if column.kind == "timestamp":
+        return "2000-01-01T00:00:00"
+    return {bool: False, int: 0, float: 0.0}.get(type(value), "hidden" if column.kind == "categorical" else 0)
 
 
 def json_value(value: Any) -> Any:

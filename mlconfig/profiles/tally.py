@@ -15,14 +15,14 @@ from mlconfig.profiles.arrays import LevelCounter, as_numbers
 from mlconfig.profiles.counts import CategoricalCounts, NumericCounts
 from mlconfig.profiles.histogram import (
     BLOCK_ROWS,
-    LARGEST,
+    BUCKETS,
+    BucketCounter,
     Counts,
     Float32s,
     Floats,
     Vector,
-    count_standardised,
-    join_sides,
     standardise,
+    with_middle,
 )
 from mlconfig.profiles.layout import ColumnLayout
 
@@ -31,6 +31,9 @@ MOMENT_CLIP = 4.0
 one wild value must not decide a correlation."""
 _FARTHEST = 1e15
 _LAST_OCTAVE = 4095.0
+_KNOWN_ROWS = 2 * BLOCK_ROWS
+"""Rows a block at most where it is known how many come: half as many blocks are worth some misses of the cache. Rows that
+wait, perhaps for hours, would take twice the memory."""
 _LANES = 16
 """Rows of the block are padded to a multiple of this: the library's matrix product takes them twice as fast."""
 
@@ -40,12 +43,11 @@ class _Block:
 
     def __init__(self, correlated: int, others: int, capacity: int) -> None:
         self.ones = correlated
-        self.padded = -(-(correlated + 1) // _LANES) * _LANES
+        self.padded = -(-(correlated + 1) // _LANES) * _LANES if correlated else 1
         self.values = np.empty((self.padded + others, capacity), np.float32)
         self.values[correlated] = 1.0
         self.values[correlated + 1 : self.padded] = 0.0
-        self.bits = np.empty(capacity, np.uint32)
-        self.index = np.empty(capacity, np.int64)
+        self.counter = BucketCounter(capacity)
         self.wide = np.empty(capacity)
         self.incomplete = list[Counts]()
 
@@ -103,7 +105,7 @@ class _NumericTally:
     def __init__(self, layout: ColumnLayout, row: int) -> None:
         self.layout, self.row = layout, row
         self.correlated = layout.is_correlated
-        self.above, self.below = np.zeros(LARGEST, np.int64), np.zeros(LARGEST, np.int64)
+        self.counts = np.zeros(BUCKETS, np.int64)
         self.counters = dict.fromkeys(("nulls", "pos_inf", "neg_inf", "below", "above", "n"), 0)
         self.minimum, self.maximum = inf, -inf
         self.total = self.total_squared = 0.0
@@ -115,7 +117,7 @@ class _NumericTally:
         """Standardise the column's part of a block and count it."""
         size, scaled = len(values), block.values[self.row, : len(values)]
         standardise(values, self.layout.centre, self.layout.scale, scaled, block.wide[:size])
-        lowest, highest = float(values[values.argmin()]), float(values[values.argmax()])
+        lowest, highest = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
         if isfinite(lowest) and isfinite(highest):
             self._add_finite(values, size, lowest, highest)
         else:
@@ -157,10 +159,7 @@ class _NumericTally:
 
     def _count(self, scaled: Float32s, size: int, block: _Block) -> None:
         farthest, self.farthest = self.farthest, 0.0
-        bits, index = block.bits[:size], block.index[:size]
-        above, below = count_standardised(scaled, bits, index, beyond=farthest > _LAST_OCTAVE)
-        self.above += above
-        self.below += below
+        block.counter.add(scaled, self.counts, beyond=farthest > _LAST_OCTAVE)
         self.summed = not (self.correlated and farthest < MOMENT_CLIP)
         if self.summed:
             if not farthest < _FARTHEST:
@@ -176,7 +175,7 @@ class _NumericTally:
 
     def counted(self) -> NumericCounts:
         return NumericCounts(
-            join_sides(self.above, self.below, self.counters["n"]),
+            with_middle(self.counts, self.counters["n"]),
             **self.counters,
             minimum=self.minimum,
             maximum=self.maximum,
@@ -187,7 +186,7 @@ class _NumericTally:
 
 def _block_rows(rows: int | None) -> int:
     """Blocks of one size rather than a last one of a few rows: each costs the same besides its rows."""
-    return BLOCK_ROWS if rows is None else -(-rows // max(1, -(-rows // BLOCK_ROWS)))
+    return BLOCK_ROWS if rows is None else -(-rows // max(1, -(-rows // _KNOWN_ROWS)))
 
 
 def _range_of(layout: ColumnLayout, float32: bool) -> tuple[float, float]:
@@ -198,8 +197,7 @@ def _range_of(layout: ColumnLayout, float32: bool) -> tuple[float, float]:
 
 
 def _last_bit(bound: float, float32: bool) -> float:
-    with np.errstate(over="ignore"):
-        return abs(bound) * 2.0**-23 if float32 or float(np.float32(bound)) == bound else 0.0
+    return abs(bound) * 2.0**-23 if float32 or float(np.float32(bound)) == bound else 0.0
 
 
 class Tally:
@@ -213,7 +211,7 @@ class Tally:
     def __init__(self, columns: Sequence[ColumnLayout], rows: int | None = None) -> None:
         numbers = [column for column in columns if column.has_histogram]
         correlated = [column for column in numbers if column.is_correlated]
-        self._block = _Block(len(correlated), len(numbers) - len(correlated), _block_rows(rows))
+        self._block = _Block(len(correlated), len(numbers) - len(correlated), _block_rows(rows) if numbers else 0)
         others = [column for column in numbers if not column.is_correlated]
         placed = {c.name: row for row, c in enumerate(correlated)}
         placed |= {c.name: row for row, c in enumerate(others, self._block.padded)}
@@ -232,7 +230,7 @@ class Tally:
                 self._count_waiting()
             self._waiting.add(numbers, rows)
             return
-        for start in range(0, rows, max(1, self._block.capacity)):
+        for start in range(0, rows if numbers else 0, max(1, self._block.capacity)):
             self._count([values[start : start + self._block.capacity] for values in numbers])
 
     def _count_waiting(self) -> None:
@@ -243,8 +241,7 @@ class Tally:
         with np.errstate(over="ignore", invalid="ignore"):
             for tally, values in zip(self._numbers, numbers, strict=True):
                 tally.add(values, self._block)
-            if numbers:
-                self._add_moments(len(numbers[0]))
+            self._add_moments(len(numbers[0]))
 
     def _add_moments(self, size: int) -> None:
         """Sums of columns that nothing was clipped of stand in the moments, unless these leave rows out."""

@@ -83,6 +83,7 @@ def test_each_missing_column_is_told_with_its_key_and_the_nearest_names():
             "the data spans 2024-05-01T00:00:00Z to 2024-06-01T00:00:00Z",
         ),
         (pa.table([[1], [2], [3]], names=["x", "x", "y"]), {}, "column name given twice: x"),
+        ({"x": [1], "": [2], "y": [1]}, {}, "column 2 has no name"),
     ],
 )
 def test_what_cannot_be_learned_from_is_told(columns, data, expected):

@@ -11,6 +11,7 @@ from mlconfig.records.columns import EVENT_TIME
 from mlconfig.records.dataset import DatasetCard
 from mlconfig.records.packing import Packing, pack_rows, rows_in
 from mlconfig.sections.data import EventTime
+from mlconfig.vocabulary import FrozenDict
 
 
 @pytest.fixture
@@ -93,6 +94,17 @@ def test_context_follows_the_features(lightgbm_version):
     )
     assert single.event_time == "moment"
     assert [column.name for column in single.columns].count("moment") == 1
+
+
+def test_columns_that_the_model_does_not_take_may_be_sent_all_the_same(lightgbm_version):
+    built = lightgbm_version
+    resolved = built.resolved.model_copy(
+        update={"left_out": FrozenDict({"y": "it is the target", "id": "it looks like an id", "plan": "it is the key"})}
+    )
+    signature = make_signature(
+        resolved, built.schema, name="m", task="binary", target="y", key=("plan",), unused=("once", "id", "city")
+    )
+    assert signature.unused == ("id", "once")  # neither the target, nor what is a feature or context
 
 
 def test_what_is_no_graph_is_refused():
