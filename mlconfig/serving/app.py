@@ -8,93 +8,147 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from mlconfig.serving.body import ClientGoneError, Receive, Send, check_headers, read_body
+from mlconfig.contracts.protocol import WireReply, WireRequest
+from mlconfig.contracts.refusal import RequestRefusedError, not_ready
+from mlconfig.serving.body import HANG_UP, ClientGoneError, Receive, Send, check_length, headers_of, media_of, read_body
 from mlconfig.serving.exposition import CONTENT_TYPE, Exposition
-from mlconfig.serving.refusal import RequestRefusedError, not_ready
-from mlconfig.serving.routes import Route, Routes
+from mlconfig.serving.openapi_access import with_access
+from mlconfig.serving.routes import OWN, Route, Routes
 from mlconfig.serving.service import Service
+from mlconfig.serving.state import ServingState
+from mlconfig.serving.stream import answer_lines
 
 logger = logging.getLogger(__name__)
 
-Headers = list[tuple[bytes, bytes]]
-Response = tuple[int, bytes, Headers]
+Scope = MutableMapping[str, Any]
 
 
 class App:
-    """Answers HTTP for one `Service`. Whatever a client sends is answered with JSON, and never with a 5xx of its making.
+    """Answers HTTP for one `Service`. Whatever a client sends is answered, and never with a 5xx of its making.
 
     Counts are written to the service log from here on, until the service is closed.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._routes = Routes(service.endpoint)
+        self._routes = Routes(service.endpoint, service.protocols)
         self._exposition = Exposition(service)
+        self._told: tuple[ServingState, bytes] | None = None
         service.start()
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self.http(self.find(scope), scope, receive, send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    def find(self, scope: Scope) -> Route | None:
+        """What a request's path means; null where nothing is there."""
+        return self._routes.find(scope["path"], scope.get("root_path", ""))
+
+    async def http(self, route: Route | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, at the route that `find` gave."""
         start = time.perf_counter()
-        route = self._routes.find(scope["path"], scope.get("root_path", ""))
         try:
-            status, body, headers = await self._respond(route, scope, receive)
+            reply = await self._respond(route, scope, receive, send)
         except RequestRefusedError as problem:
-            status, body, headers = _refusal(problem, route)
+            reply = self._refusal(problem, route)
         except ClientGoneError:
             return
         except Exception:  # the last line: a bug is answered too, without its traceback
             logger.exception("a request failed")
-            status, body, headers = _refusal(RequestRefusedError(500, "the server failed on this request"), route)
-        self.service.counters.count(route.name if route else "unknown", status, time.perf_counter() - start)
-        media = CONTENT_TYPE if route is not None and route.name == "metrics" and status == 200 else b"application/json"
-        headers += [(b"content-type", media), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+            reply = self._refusal(RequestRefusedError(500, "the server failed on this request"), route)
+        status = 200 if reply is None else reply.status
+        self._count(route, status, time.perf_counter() - start)
+        if reply is not None:
+            await _send(send, scope, reply)
 
-    async def _respond(self, route: Route | None, scope: MutableMapping[str, Any], receive: Receive) -> Response:
+    async def refuse(self, route: Route | None, scope: Scope, send: Send, problem: RequestRefusedError) -> None:
+        """Answer a request that is not looked at, and count it."""
+        self._count(route, problem.status, 0.0)
+        await _send(send, scope, self._refusal(problem, route))
+
+    def _count(self, route: Route | None, status: int, seconds: float) -> None:
+        self.service.counters.count(route.operation.counted_as if route else "unknown", status, seconds)
+
+    async def _respond(self, route: Route | None, scope: Scope, receive: Receive, send: Send) -> WireReply | None:
+        """The reply; null where it was sent, in parts."""
         if route is None:
             hint = f"POST /v1/{self.service.endpoint}/predict; /openapi.json lists the paths"
             raise RequestRefusedError(404, "there is nothing at this path", hint=hint)
-        if scope["method"] not in route.methods:
-            raise RequestRefusedError(405, "this path does not take this method", hint=f"use {route.methods[0]}")
-        if route.name in ("predict", "feedback"):
-            return await self._post(route, scope, receive)
-        if route.name == "metrics":
-            return 200, await asyncio.to_thread(self._exposition.render), []
-        return self._get(route)
+        operation = route.operation
+        if scope["method"] not in operation.methods:
+            raise RequestRefusedError(405, "this path does not take this method", hint=f"use {operation.methods[0]}")
+        headers = headers_of(scope["headers"])
+        self.service.access.admit(operation.scope, headers)
+        if operation.does == "tell":
+            return await self._tell(route, WireRequest(operation.name, headers=headers, path=route.values))
+        media = media_of(headers, (*operation.media, *operation.streams))
+        name = self.service.name_of(headers)
+        if media in operation.streams:
+            await answer_lines(self.service, route, media, receive, send, name)
+            return None
+        check_length(headers, self.service.settings.limits.body)
+        body = await read_body(receive, self.service.settings.limits)
+        if route.owner == OWN:
+            return WireReply(self.service.feedback(body))
+        request = WireRequest(operation.name, body, media, headers, route.values)
+        if operation.does == "control":
+            return self.service.require_state().codecs[route.owner].tell(request)
+        return await self.service.predict(route.owner, request, name)
 
-    async def _post(self, route: Route, scope: MutableMapping[str, Any], receive: Receive) -> Response:
-        check_headers(scope["headers"])
-        body = await read_body(receive)
-        if route.name == "feedback":
-            return 200, self.service.feedback(body), []
-        answer = await self.service.predict(body)
-        mark = answer.prediction_id
-        return 200, answer.body, [(b"x-prediction-id", mark)] if mark else []
-
-    def _get(self, route: Route) -> Response:
-        if route.name == "healthz":
-            return 200, b'{"status":"ok"}', []
+    async def _tell(self, route: Route, request: WireRequest) -> WireReply:
+        if route.owner != OWN:
+            return self.service.tell(route.owner, request)
+        if request.operation == "metrics":
+            return WireReply(await asyncio.to_thread(self._exposition.render), CONTENT_TYPE)
+        if request.operation == "healthz":
+            return WireReply(b'{"status":"ok"}')
         state = self.service.state
         if state is None:
             raise not_ready()
-        if route.name == "readyz":
-            return 200, b'{"status":"ready","version":%b,"generation":%d}' % (state.version, state.table.generation), []
-        return 200, state.openapi if route.name == "openapi" else state.metadata, []
+        if request.operation == "readyz":
+            fallback = b',"fallback":true' if state.is_makeshift else b""
+            return WireReply(
+                b'{"status":"ready","version":%b,"generation":%d%b}' % (state.version, state.table.generation, fallback)
+            )
+        return WireReply(self._document(state) if request.operation == "openapi" else state.metadata)
+
+    def _document(self, state: ServingState) -> bytes:
+        """The OpenAPI document, with what it takes to be let in; made once for each generation."""
+        auth = self.service.settings.auth
+        if auth == "none":
+            return state.openapi
+        if self._told is None or self._told[0] is not state:
+            self._told = state, with_access(state.openapi, self._scope_of, keys=auth.name == "keys")
+        return self._told[1]
+
+    def _scope_of(self, path: str) -> str | None:
+        route = self._routes.find(path)
+        return None if route is None else route.operation.scope
+
+    def _refusal(self, problem: RequestRefusedError, route: Route | None) -> WireReply:
+        protocol = self.service.protocols.get(route.owner) if route is not None else None
+        reply = protocol.refusal(problem) if protocol is not None else WireReply(problem.body())
+        headers = list(reply.headers)
+        if problem.retry_after:
+            headers.append((b"retry-after", b"%d" % problem.retry_after))
+        if problem.status in (408, 413):
+            headers.append(HANG_UP)
+        if problem.challenge:
+            headers.append((b"www-authenticate", problem.challenge.encode()))
+        if problem.status == 405 and route is not None:
+            headers.append((b"allow", ", ".join(route.operation.methods).encode()))
+        return WireReply(reply.body, reply.media, tuple(headers), problem.status)
 
 
-def _refusal(problem: RequestRefusedError, route: Route | None) -> Response:
-    headers: Headers = [(b"retry-after", b"%d" % problem.retry_after)] if problem.retry_after else []
-    if problem.status == 405 and route is not None:
-        headers.append((b"allow", ", ".join(route.methods).encode()))
-    return problem.status, problem.body(), headers
+async def _send(send: Send, scope: Scope, reply: WireReply) -> None:
+    body = reply.body
+    headers = [*reply.headers, (b"content-type", reply.media), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -6,6 +6,7 @@ rows, and a reader takes a segment before the Parquet made of it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,8 @@ from mlconfig.records.days import day_of
 from mlconfig.records.feedback import label_table
 from mlconfig.records.prediction import segment_table
 from mlconfig.records.prediction_log import FEEDBACK, LABELS, PARQUET, SEGMENTS
+from mlconfig.records.removed import note_erased
+from mlconfig.records.resent import SETTLED_S, Resent, find_resent
 from mlconfig.records.segments import (
     Segment,
     lock_segment,
@@ -94,12 +97,22 @@ class Compaction:
     set_aside: tuple[str, ...] = ()
 
 
-def compact(folder: Path, manifest: Manifest) -> Compaction:
-    """Move the closed segments of an endpoint's log (see `records.prediction_log.log_folder`) into Parquet.
+def compact(folder: Path, manifest: Manifest, now: float = math.inf) -> Compaction:
+    """Move the closed segments of an endpoint's log (see `records.prediction_log.log_folder`) into Parquet, without the records
+    that were logged again by another replica. One compactor at a time (`records.removed.tidying`).
 
-    A segment whose writer lives is left alone. One with a damaged header is renamed to ``*.damaged`` and reported.
+    A segment whose writer lives is left alone, and so is one that was written shortly before ``now``: what it has may still be
+    logged again. One with a damaged header is renamed to ``*.damaged`` and reported.
     """
-    return _each_closed(folder / SEGMENTS, lambda path, file: _compact_one(folder, path, file.read(), manifest))
+    resent = find_resent(folder / SEGMENTS, folder / PARQUET)
+
+    def is_due(path: Path) -> bool:
+        return path.stem in resent.closed and abs(now - path.stat().st_mtime) >= SETTLED_S
+
+    def move(path: Path, file: BinaryIO) -> int:
+        return _compact_one(folder, path, file.read(), manifest, resent)
+
+    return _each_closed(folder / SEGMENTS, move, is_due)
 
 
 def compact_labels(folder: Path) -> Compaction:
@@ -107,13 +120,15 @@ def compact_labels(folder: Path) -> Compaction:
     return _each_closed(folder / FEEDBACK, lambda path, _: _compact_feedback(folder, path))
 
 
-def _each_closed(folder: Path, move: Callable[[Path, BinaryIO], int]) -> Compaction:
-    """Do something with each segment whose writer is gone; it returns the rows."""
+def _each_closed(
+    folder: Path, move: Callable[[Path, BinaryIO], int], is_due: Callable[[Path], bool] = lambda _: True
+) -> Compaction:
+    """Do something with each segment that nobody writes, when it is due; it returns the rows."""
     moved, rows, aside = 0, 0, []
     for path in segment_files(folder):
         try:
             with path.open("rb") as file:
-                if not lock_segment(file) or not path.exists():
+                if not is_due(path) or not lock_segment(file, shared=True) or not path.exists():
                     continue
                 rows += move(path, file)
                 moved += 1
@@ -125,12 +140,15 @@ def _each_closed(folder: Path, move: Callable[[Path, BinaryIO], int]) -> Compact
     return Compaction(moved, rows, tuple(aside))
 
 
-def _compact_one(folder: Path, path: Path, data: bytes, manifest: Manifest) -> int:
+def _compact_one(folder: Path, path: Path, data: bytes, manifest: Manifest, resent: Resent) -> int:
     segment = parse_segment(data, str(path))
-    name = segment.header.segment
+    header = segment.header
+    name = header.segment
     if not manifest.has(name):
+        if passed := resent.numbers(segment):
+            note_erased(folder, name, header.replica, header.boot, passed)
+            segment = resent.without(segment)
         files = tuple(write_parquet(folder / PARQUET, segment))
-        header = segment.header
         manifest.add(ManifestRow(name, header.replica, header.boot, len(segment.records), segment.damaged, files))
     path.unlink()
     sync_folder(path.parent)

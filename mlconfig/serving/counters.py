@@ -13,14 +13,13 @@ class Counters:
     """Counts since the process began; incremented on the event loop only, read from any thread.
 
     ``requests``: by route (``predict``, ``feedback``, …) and HTTP status. ``latency``: answered predict requests by
-    `latency_bucket` [3075]. ``fallback``: predict requests answered by something other than the chosen version.
+    `latency_bucket` [3075].
     """
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, int], int] = {}
         self.latency = [0] * BUCKETS
         self.latency_seconds = 0.0
-        self.fallback = 0
 
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count one answered request: under 1 µs."""
@@ -43,6 +42,5 @@ class Counters:
             requests=by_route,
             latency={bucket: count for bucket, count in enumerate(latency) if count},
             latency_ns=round(self.latency_seconds * 1e9),
-            fallback=self.fallback,
             **others,
         )

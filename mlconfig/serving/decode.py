@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from mlconfig.contracts.json_form import is_said_once, refuse_deep, refuse_repeated
+from mlconfig.contracts.json_place import malformed
+from mlconfig.contracts.protocol import Asked
+from mlconfig.contracts.refusal import RequestRefusedError
+from mlconfig.records.bounds import FLOAT32_MAX, MAX_TEXT, MOMENT_MAX, MOMENT_MIN, WHOLE_MAX
+from mlconfig.records.field_names import field_names
 from mlconfig.records.prediction import moment_of, wall_clock
 from mlconfig.records.signature import Signature, SignatureColumn
-from mlconfig.serving.refusal import RequestRefusedError
+from mlconfig.sections.serving import Limits
 
-MAX_ROWS = 1000
-MAX_TEXT = 1024
-FLOAT32_MAX = 3.4028234663852886e38
-"""A larger number would be infinite in the packaged model's inputs."""
+LIMITS = Limits()
 
-_INT64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_WHOLE = Annotated[float, Meta(ge=-9.2e18, le=9.2e18, multiple_of=1.0)]
+_INT64 = Annotated[int, Meta(ge=-WHOLE_MAX, le=WHOLE_MAX)]
+_WHOLE = Annotated[float, Meta(ge=float(-WHOLE_MAX), le=float(WHOLE_MAX), multiple_of=1.0)]
 _FINITE = Annotated[float, Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
 _TEXT = Annotated[str, Meta(max_length=MAX_TEXT)]
-_MOMENT = Annotated[str, Meta(max_length=64)] | Annotated[float, Meta(ge=-1e20, le=1e20)]
+_MOMENT = Annotated[str, Meta(max_length=64)] | Annotated[float, Meta(ge=MOMENT_MIN, le=MOMENT_MAX)]
 _TYPES: dict[tuple[str, bool], Any] = {
     ("numeric", False): _FINITE,
     ("numeric", True): _INT64 | _WHOLE,
@@ -70,12 +72,18 @@ def field_type(signature: Signature, column: SignatureColumn) -> Any:
 
 
 def row_struct(signature: Signature) -> type[msgspec.Struct]:
-    """A struct for one row; its attributes are ``f0, f1, …`` because a column's name may be no identifier."""
-    names = {f"f{index}": column.name for index, column in enumerate(signature.columns)}
+    """A struct for one row; its attributes are ``f0, f1, …`` because a column's name may be no identifier.
+
+    ``u0, u1, …`` are columns of the data that the model does not take: whatever stands there is passed over.
+    """
+    fields = field_names(signature)
+    names = {f"f{index}": fields[column.name] for index, column in enumerate(signature.columns)}
+    names |= {f"u{index}": fields[name] for index, name in enumerate(signature.unused)}
     required = [(f"f{i}", field_type(signature, c)) for i, c in enumerate(signature.columns) if c.required]
     optional = [(f"f{i}", field_type(signature, c), None) for i, c in enumerate(signature.columns) if not c.required]
+    unused = [(f"u{i}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for i in range(len(signature.unused))]
     return msgspec.defstruct(
-        "Row", [*required, *optional], rename=names, kw_only=True, forbid_unknown_fields=True, gc=False
+        "Row", [*required, *optional, *unused], rename=names, kw_only=True, forbid_unknown_fields=True, gc=False
     )
 
 
@@ -87,10 +95,8 @@ def decode_json(decode: Callable[[bytes], T], body: bytes, names: Sequence[str])
         raise fault_of(str(error), names) from None
     except RecursionError:
         raise RequestRefusedError(400, "the body is nested too deeply") from None
-    except ValueError:  # malformed JSON, text that is not UTF-8, lone surrogates
-        raise RequestRefusedError(
-            400, "the body is not valid JSON", hint="send one UTF-8 encoded JSON object"
-        ) from None
+    except ValueError:  # malformed JSON, NaN, text that is not UTF-8, lone surrogates
+        raise malformed(body, "send one UTF-8 encoded JSON object") from None
 
 
 def fault_of(text: str, names: Sequence[str]) -> RequestRefusedError:
@@ -115,52 +121,103 @@ def _in_words(match: re.Match[str]) -> str:
     return " or ".join(_WORDS.get(name, name) for name in match[1].split(" | "))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A decoded request. ``rows``: structs; ``times``: wall-clock seconds of each row's timestamp features; ``event_times``:
-    seconds since 1970 (UTC) or None. ``one`` tells a bare row from a list of one.
-    """
-
-    rows: list[Any]
-    times: list[tuple[float | None, ...]]
-    event_times: list[float | None]
-    one: bool
-
-
 class RowDecoder:
-    """Decodes bodies of one signature: a row ``{…}`` or ``{"rows": [{…}, …]}``, at most 1,000 of them."""
+    """Decodes rows of one signature: JSON of a row ``{…}`` or ``{"rows": [{…}, …]}``, or values by column."""
 
-    def __init__(self, signature: Signature) -> None:
-        self.signature = signature
+    def __init__(self, signature: Signature, limits: Limits = LIMITS) -> None:
+        self.signature, self.limits = signature, limits
         row: Any = row_struct(signature)
         rows: Any = msgspec.defstruct(
             "Rows",
-            [("rows", Annotated[list[row], Meta(min_length=1, max_length=MAX_ROWS)])],
+            [("rows", Annotated[list[row], Meta(min_length=1, max_length=limits.rows)])],
             forbid_unknown_fields=True,
         )
+        self._rows = rows
         self._one, self._many = msgspec.json.Decoder(row).decode, msgspec.json.Decoder(rows).decode
         self._names = [column.name for column in signature.columns]
+        self._escaped = {name: field for name, field in field_names(signature).items() if field != name}
+        self._unused = [f"u{i}" for i in range(len(signature.unused))]
+        self._optional = [f"f{i}" for i, column in enumerate(signature.columns) if not column.required]
+        self._required = len(signature.columns) - len(self._optional)
         numbered = list(enumerate(signature.columns))
         self._moments = [(f"f{i}", c.name) for i, c in numbered if c.kind == "timestamp"]
         self._times = [c.name for c in signature.features if c.kind == "timestamp"]
         named = [(f"f{i}", c) for i, c in numbered if c.name == signature.event_time]
         self._event_time = named[0] if named else None
 
-    def decode(self, body: bytes) -> Request:
-        """Raises RequestRefusedError (400, 422) with the field's name."""
-        if _MANY.match(body):
-            rows = decode_json(self._many, body, self._names).rows
-            return self._finish(rows, one=False)
-        return self._finish([decode_json(self._one, body, self._names)], one=True)
+    @property
+    def max_rows(self) -> int:
+        """More rows in one request are refused."""
+        return self.limits.rows
 
-    def _finish(self, rows: list[Any], *, one: bool) -> Request:
+    def from_json(self, body: bytes) -> Asked:
+        """Rows of a body; ``shape`` tells a bare row from a list of one. Raises RequestRefusedError (400, 422)."""
+        one = _MANY.match(body) is None
+        if self._escaped:
+            refuse_repeated(body)
+        renamed = self._renamed(body, one=one) if self._escaped else body
+        try:
+            decoded: Any = decode_json(self._one if one else self._many, renamed, self._names)
+        except RequestRefusedError as problem:
+            refuse_deep(body, self.limits.depth)
+            raise self._in_own_names(problem) from None
+        rows = [decoded] if one else decoded.rows
+        if not self._escaped and not is_said_once(body, self._fields(rows) + (not one)):
+            refuse_repeated(body)
+        if self._unused:
+            refuse_deep(body, self.limits.depth)
+        asked = self._finish(rows, one=one)
+        asked.shape = one
+        return asked
+
+    def from_values(self, rows: Sequence[Mapping[str, Any]]) -> Asked:
+        """Rows of values in Python's types; a number that is none (NaN) is a missing one. Raises RequestRefusedError (422)."""
+        given = [{self._field(name): _known(value) for name, value in row.items()} for row in rows]
+        try:
+            decoded = msgspec.convert({"rows": given}, self._rows)
+        except msgspec.ValidationError as error:
+            raise self._in_own_names(fault_of(str(error), self._names)) from None
+        return self._finish(decoded.rows, one=False)
+
+    def _fields(self, rows: Sequence[Any]) -> int:
+        """How many fields these rows have at least: a null counts as one that was left out."""
+        count = self._required * len(rows)
+        if self._optional or self._unused:
+            for row in rows:
+                count += sum(getattr(row, name) is not None for name in self._optional)
+                count += sum(getattr(row, name) is not msgspec.UNSET for name in self._unused)
+        return count
+
+    def _renamed(self, body: bytes, *, one: bool) -> bytes:
+        """The body with fields in place of names that no struct can have; only such a signature pays for it."""
+        tree = decode_json(msgspec.json.decode, body, self._names)
+        rows = [tree] if one else tree["rows"]
+        for index, row in enumerate(rows):
+            if isinstance(row, dict):
+                rows[index] = {self._field(name): value for name, value in row.items()}
+        return msgspec.json.encode(rows[0] if one else tree)
+
+    def _field(self, name: str) -> str:
+        """A field's own spelling is nobody's name, so who sends it sends what is unknown."""
+        return f"{name} " if name in self._escaped.values() else self._escaped.get(name, name)
+
+    def _in_own_names(self, problem: RequestRefusedError) -> RequestRefusedError:
+        for name, field in self._escaped.items():
+            if problem.where == field or problem.where.endswith(f"].{field}"):
+                where = problem.where.removesuffix(field) + name
+                return RequestRefusedError(problem.status, problem.what, where, problem.hint)
+        return problem
+
+    def _finish(self, rows: list[Any], *, one: bool) -> Asked:
         times: list[tuple[float | None, ...]] = []
         event_times: list[float | None] = []
         for index, row in enumerate(rows):
+            for attribute in self._unused:
+                setattr(row, attribute, msgspec.UNSET)  # what nobody looks at is not logged either
             moments = self._parse_moments(row, "" if one else f"rows[{index}].") if self._moments else {}
             times.append(tuple([_wall_clock(moments[name]) for name in self._times]))
             event_times.append(self._when(row, moments))
-        return Request(rows, times, event_times, one)
+        return Asked(rows, times, event_times, one)
 
     def _parse_moments(self, row: Any, path: str) -> dict[str, datetime | None]:
         return {name: self._parse(getattr(row, attribute), path + name) for attribute, name in self._moments}
@@ -185,6 +242,13 @@ class RowDecoder:
             return None if moment is None else moment.timestamp()
         value = getattr(row, attribute)
         return None if value is None or isinstance(value, (str, bool)) else float(value)
+
+
+def _known(value: Any) -> Any:
+    """Binary formats have no null among floats; some write moments as such."""
+    if value.__class__ is float and value != value:  # noqa: PLR0124 — NaN alone is not itself
+        return None
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _wall_clock(moment: datetime | None) -> float | None:

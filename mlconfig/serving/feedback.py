@@ -8,14 +8,20 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from mlconfig.contracts.json_form import refuse_deep, refuse_repeated
+from mlconfig.contracts.refusal import RequestRefusedError
+from mlconfig.records.bounds import WHOLE_MAX
 from mlconfig.records.feedback import encode_feedback, key_text
+from mlconfig.records.pseudonym import Pseudonyms
 from mlconfig.records.signature import Signature, SignatureColumn
-from mlconfig.serving.decode import MAX_ROWS, decode_json
-from mlconfig.serving.refusal import RequestRefusedError
+from mlconfig.sections.serving import Limits
+from mlconfig.serving.decode import LIMITS, decode_json
 
 _Text = Annotated[str, Meta(max_length=1024)]
-_Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Int = Annotated[int, Meta(ge=-WHOLE_MAX, le=WHOLE_MAX)]
 _Scalar = bool | _Int | float | _Text
+MAX_VERSION = 2**31 - 1
+_Version = Annotated[int, Meta(ge=1, le=MAX_VERSION)] | Annotated[float, Meta(ge=1, le=MAX_VERSION, multiple_of=1.0)]
 
 
 class FeedbackRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -24,30 +30,32 @@ class FeedbackRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     label: _Scalar
     prediction_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     key: dict[str, _Scalar] | _Scalar | None = None
-    label_version: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 1
+    label_version: _Version = 1
 
 
-class FeedbackRows(msgspec.Struct, forbid_unknown_fields=True):
-    """Several labels."""
-
-    rows: Annotated[list[FeedbackRow], Meta(min_length=1, max_length=MAX_ROWS)]
-
-
-_ONE, _MANY = msgspec.json.Decoder(FeedbackRow).decode, msgspec.json.Decoder(FeedbackRows).decode
+_ONE = msgspec.json.Decoder(FeedbackRow).decode
 _NAMES = [field.name for field in msgspec.structs.fields(FeedbackRow)]
 
 
 class FeedbackDecoder:
-    """Checks labels against a signature and turns them into records."""
+    """Checks labels against a signature and turns them into records.
 
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
+    ``pseudonyms``: of the project, where the key is hashed; a label's key is hashed as the prediction's was.
+    """
+
+    def __init__(self, signature: Signature, limits: Limits = LIMITS, pseudonyms: Pseudonyms | None = None) -> None:
+        self._signature, self._depth, self._pseudonyms = signature, limits.depth, pseudonyms
+        rows = Annotated[list[FeedbackRow], Meta(min_length=1, max_length=limits.rows)]
+        several: Any = msgspec.defstruct("FeedbackRows", [("rows", rows)], forbid_unknown_fields=True)
+        self._many = msgspec.json.Decoder(several).decode
         self._key = {name: _column(signature, name) for name in signature.key}
 
     def decode(self, body: bytes, arrived: float) -> list[bytes]:
         """The records of a body. Raises RequestRefusedError (400, 422) that names the field."""
+        refuse_deep(body, self._depth)
+        refuse_repeated(body)
         if b'"rows"' in body[:64]:
-            rows = decode_json(_MANY, body, _NAMES).rows
+            rows = decode_json(self._many, body, _NAMES).rows
             return [self._record(row, f"rows[{index}].", arrived) for index, row in enumerate(rows)]
         return [self._record(decode_json(_ONE, body, _NAMES), "", arrived)]
 
@@ -55,7 +63,7 @@ class FeedbackDecoder:
         if (row.prediction_id is None) == (row.key is None):
             raise RequestRefusedError(422, "give either `prediction_id` or `key`", f"{path}prediction_id")
         key = None if row.key is None else key_text(self._key_values(row.key, path))
-        return encode_feedback(row.prediction_id, key, self._label(row.label, path), row.label_version, arrived)
+        return encode_feedback(row.prediction_id, key, self._label(row.label, path), int(row.label_version), arrived)
 
     def _label(self, label: Any, path: str) -> bytes:
         """The label as the signature writes it: a class, or a number."""
@@ -76,7 +84,13 @@ class FeedbackDecoder:
         given: Mapping[str, Any] = key if isinstance(key, dict) else {next(iter(self._key)): key}
         if set(given) != set(self._key):
             raise RequestRefusedError(422, f"a key is an object with {', '.join(self._key)}", f"{path}key")
-        return [_typed(given[name], column, f"{path}key.{name}") for name, column in self._key.items()]
+        return [self._key_value(given[name], column, f"{path}key.{name}") for name, column in self._key.items()]
+
+    def _key_value(self, value: Any, column: SignatureColumn | None, where: str) -> Any:
+        if column is not None and column.pii == "hmac":
+            assert self._pseudonyms is not None
+            return self._pseudonyms.of(value)
+        return _typed(value, column, where)
 
 
 def _column(signature: Signature, name: str) -> SignatureColumn | None:
@@ -90,7 +104,7 @@ def _typed(value: Any, column: SignatureColumn | None, where: str) -> Any:
     if column.kind == "categorical" and not isinstance(value, (bool, float)):
         return str(value)
     number = column.kind == "numeric" and isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and column.integer and value == int(value):
+    if number and column.integer and abs(value) <= WHOLE_MAX and value == int(value):
         return int(value)
     if number and not column.integer:
         return float(value)

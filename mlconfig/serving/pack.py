@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mlconfig.errors import ServingError
 from mlconfig.records.columns import WEIGHTLESS_NULL
 from mlconfig.records.packing import NO_TIME, Feeds, Packing
 from mlconfig.records.prediction import category_text
@@ -19,9 +20,14 @@ from mlconfig.records.signature import Signature
 Getter = Callable[[Any], Sequence[Any]]
 
 
-def _getter(signature: Signature, names: Sequence[str]) -> Getter:
+def _getter(decoded_by: Signature, names: Sequence[str]) -> Getter:
     """What takes the values of these columns out of a row's struct, always as a sequence."""
-    attributes = {column.name: f"f{index}" for index, column in enumerate(signature.columns)}
+    attributes = {column.name: f"f{index}" for index, column in enumerate(decoded_by.columns)}
+    missing = [f"`{name}`" for name in names if name not in attributes]
+    if missing:
+        raise ServingError(
+            f"it needs {', '.join(missing)}, which the requests of this endpoint do not have", "signature"
+        )
     if not names:
         return lambda _: ()
     take = attrgetter(*(attributes[name] for name in names))
@@ -29,12 +35,18 @@ def _getter(signature: Signature, names: Sequence[str]) -> Getter:
 
 
 class RowPacker:
-    """Packs the structs that `serving.decode.row_struct` made, in the order of the signature."""
+    """Packs the structs that `serving.decode.row_struct` made, in the order of the signature.
 
-    def __init__(self, signature: Signature) -> None:
+    ``decoded_by``: the signature that the structs follow, where it is another version's. Raises ServingError when that has not
+    all that this one needs.
+    """
+
+    def __init__(self, signature: Signature, decoded_by: Signature | None = None) -> None:
         self.packing = Packing.of(signature)
-        self._numbers = _getter(signature, self.packing.numeric)
-        self._texts = _getter(signature, self.packing.categorical)
+        self.key = (self.packing.numeric, self.packing.categorical, self.packing.timestamp)
+        """Of two packers for rows of one kind, those with the same key pack alike."""
+        self._numbers = _getter(decoded_by or signature, self.packing.numeric)
+        self._texts = _getter(decoded_by or signature, self.packing.categorical)
 
     def pack(self, rows: Sequence[Any], times: Sequence[tuple[float | None, ...]]) -> Feeds:
         """``num`` float64 [n, k] (the predictor narrows it to what the graph declares), ``cat`` [n, m], ``time`` [n, t]."""

@@ -54,7 +54,7 @@ class Predictor:
 
         Raises ServingError when a file is missing, the bytes are others, or the graph cannot run.
         """
-        signature = _read_signature(folder / SIGNATURE)
+        signature = read_signature(folder)
         try:
             data = (folder / MODEL).read_bytes()
         except OSError as error:
@@ -79,19 +79,23 @@ class Predictor:
 
     def run(self, feeds: Feeds) -> Predictions:
         """Predict. ``feeds``: ``num`` float [n, k], ``cat`` object [n, m], ``time`` int64 [n, t]; unneeded ones are ignored."""
+        codes, scores, probabilities = self.score(feeds)
+        labels = scores.tolist() if codes is None else [self._classes[code] for code in codes.tolist()]
+        return Predictions(codes, labels, scores, probabilities)
+
+    def score(self, feeds: Feeds) -> tuple[Array | None, Array, Array | None]:
+        """Predict, without the labels as Python objects: ``codes``, ``scores`` and ``probabilities`` of ``Predictions``."""
         given = {
             name: feeds[name] if dtype is None else feeds[name].astype(dtype, copy=False)
             for name, dtype in self._inputs.items()
         }
         out = self._session.run(self._outputs, given)
         if self.signature.task == "regression":
-            values = out[0].reshape(-1).astype(np.float64)
-            return Predictions(None, values.tolist(), values, None)
+            return None, out[0].reshape(-1).astype(np.float64), None
         codes, probabilities = out[0].reshape(-1).astype(np.int64), out[1]
         rows = np.arange(len(codes))
         scores = probabilities[:, 1] if self.signature.task == "binary" else probabilities[rows, codes]
-        labels = [self._classes[code] for code in codes.tolist()]
-        return Predictions(codes, labels, scores.astype(np.float64), probabilities)
+        return codes, scores.astype(np.float64), probabilities
 
     def warm_up(self) -> None:
         """Run one row and one batch of missing values, so that no request pays for the first call."""
@@ -111,7 +115,9 @@ def _options() -> ort.SessionOptions:
     return options
 
 
-def _read_signature(file: Path) -> Signature:
+def read_signature(folder: Path) -> Signature:
+    """The signature of a version's folder. Raises ServingError."""
+    file = folder / SIGNATURE
     try:
         return Signature.model_validate_json(file.read_bytes())
     except OSError as error:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +9,9 @@ from pydantic import ValidationError
 
 from mlconfig.errors import MlconfigError
 from mlconfig.records.route import RouteTable
-from mlconfig.records.segments import sync_folder
+from mlconfig.records.secret_file import replace_private
+from mlconfig.serving.polling import INTERVAL, Polling
 from mlconfig.serving.service import Service
-
-logger = logging.getLogger(__name__)
-
-INTERVAL = 0.5
 
 
 class RouteSource(Protocol):
@@ -40,33 +34,25 @@ def write_copy(file: Path, table: RouteTable) -> None:
     kept = read_copy(file)
     if kept is not None and (kept.generation, kept.epoch) >= (table.generation, table.epoch):
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unnamed = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with unnamed.open("wb") as out:
-        out.write(table.model_dump_json().encode())
-        out.flush()
-        os.fsync(out.fileno())
-    unnamed.rename(file)
-    sync_folder(file.parent)
+    replace_private(file, table.model_dump_json().encode())
 
 
-class RoutePoller:
-    """Polls ``source`` every ``interval`` seconds in a thread of its own.
+class RoutePoller(Polling):
+    """Polls ``source``.
 
     While no version is loaded, and the source has no answer or one that cannot be loaded, the copy in ``file`` is served.
     """
 
     def __init__(self, service: Service, source: RouteSource, file: Path, interval: float = INTERVAL) -> None:
-        self._service, self._source, self._file, self._interval = service, source, file, interval
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._last_fault = ""
+        super().__init__("route", service.endpoint, interval)
+        self._service, self._source, self._file = service, source, file
         self._taken: RouteTable | None = None
 
     def poll_once(self) -> bool:
         """Ask once and swap if there is something new; True when a version is served. Never raises."""
         table = self._ask()
-        if table is not None and table != self._taken:
+        state = self._service.state
+        if table is not None and (table != self._taken or (state is not None and state.is_makeshift)):
             self._take(table)
         if self._service.state is None and (kept := read_copy(self._file)) is not None and kept != table:
             self._service.swap(kept)
@@ -84,30 +70,9 @@ class RoutePoller:
         if not self._service.swap(table):
             self._report(self._service.problem or "")
             return
-        self._last_fault, self._taken = "", table
+        self._taken = table
+        self._report(self._service.problem or "")
         try:
             write_copy(self._file, table)
         except (OSError, MlconfigError) as error:
             self._report(f"the copy of the route cannot be written: {error}")
-
-    def _report(self, fault: str) -> None:
-        """Say a fault once, not twice a second."""
-        if fault != self._last_fault:
-            logger.warning("%s: %s", self._service.endpoint, fault)
-            self._last_fault = fault
-
-    def start(self) -> None:
-        """Poll once now, then in the background until `stop`."""
-        self.poll_once()
-        self._thread = threading.Thread(target=self._run, name=f"route-{self._service.endpoint}", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.poll_once()
-
-    def stop(self) -> None:
-        """End the polling; waits for a swap that is under way."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()

@@ -7,23 +7,28 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from mlconfig.contracts.protocol import Protocol, WireReply, WireRequest
+from mlconfig.contracts.refusal import RequestRefusedError, not_ready
 from mlconfig.errors import MlconfigError, ServingError
-from mlconfig.records.prediction_log import FEEDBACK, SEGMENTS, log_folder
-from mlconfig.records.route import RouteTable, RouteVersion
+from mlconfig.records.prediction_log import FEEDBACK, SEGMENTS, SHADOW, log_folder
+from mlconfig.records.route import RouteTable
 from mlconfig.records.segment_writer import SegmentWriter
 from mlconfig.records.service_counts import ServiceCounts
 from mlconfig.records.service_writer import SERVICE, ServiceWriter
 from mlconfig.sections.serving import Serving
-from mlconfig.serving.answer import Answer, Answerer
+from mlconfig.serving.access import Access
+from mlconfig.serving.answer import Answerer
+from mlconfig.serving.answer_log import AnswerLog
 from mlconfig.serving.batcher import Batcher
 from mlconfig.serving.counters import Counters
-from mlconfig.serving.predictor import Predictor
-from mlconfig.serving.refusal import RequestRefusedError, not_ready
+from mlconfig.serving.loader import Loader
+from mlconfig.serving.shield import Shield
 from mlconfig.serving.state import ServingState
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
@@ -36,8 +41,11 @@ class Service:
         endpoint: its public name.
         storage: the folder that route tables' ``folder`` is relative to, and that the prediction log is kept in.
         settings: the recipe's ``serving``.
+        protocols: an instance by name, as ``serving.protocols`` lists them.
         replica: this process's name among the endpoint's replicas; goes into file names, in letters and digits only.
         boot: this life of it; drawn when left out.
+        access: the door that all of its requests pass; left out, it is open.
+        named_by: the header in which the ingress names each request; nobody else may know it. Left out, none does.
         clock: seconds since 1970.
     """
 
@@ -46,24 +54,34 @@ class Service:
         endpoint: str,
         storage: Path,
         settings: Serving,
+        protocols: Mapping[str, Protocol],
         *,
         replica: str,
         boot: str | None = None,
+        access: Access | None = None,
+        named_by: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.endpoint, self.storage, self.settings = endpoint, storage, settings
+        self.endpoint, self.storage, self.settings, self.protocols = endpoint, storage, settings, protocols
         self.replica, self.boot = _NOT_IN_NAMES.sub("_", replica), boot or secrets.token_hex(8)
-        self.counters = Counters()
+        self.counters, self.access = Counters(), access or Access()
+        self._named_by = named_by
         self.problem: str | None = None
         self._clock = clock
         folder = log_folder(storage, endpoint)
-        self._log = SegmentWriter(folder / SEGMENTS, replica, self.boot, clock=clock)
+        writer = partial(SegmentWriter, boot=self.boot, rotate_bytes=settings.log.rotate, clock=clock)
+        self._log = writer(folder / SEGMENTS, replica)
+        # Another name: the compactor knows a segment by its name alone, whichever log it is of.
+        self._shadow_log = writer(folder / SHADOW / SEGMENTS, f"{replica}_shadow")
         self._labels = SegmentWriter(folder / FEEDBACK, replica, self.boot, clock=clock)
         self._service_log = ServiceWriter(folder / SERVICE, self.replica, self.boot, self.counts, clock=clock)
-        self._answerer = Answerer(self._log, self.boot, settings.log.sample_fraction)
-        self._batcher = Batcher(self._answerer.flush)
+        log = AnswerLog(self._log, self._shadow_log, settings.log)
+        self._answerer = Answerer(log, self.boot, settings, clock)
+        self._batcher = Batcher(self._answerer.flush, settings.batching)
+        self._loader = Loader(storage, settings.fallback)
         self._state: ServingState | None = None
         self._swapping = threading.Lock()
+        self.turn = asyncio.Lock()
 
     @property
     def state(self) -> ServingState | None:
@@ -78,13 +96,15 @@ class Service:
         with self._swapping:
             try:
                 if self._is_new(table):
-                    self._state = ServingState.of(table, self._load(table.champion))
-                self.problem = None
+                    versions = self._loader.load(table, self._state)
+                    shield = Shield.of(versions.champion.signature, self.storage)
+                    self._state = ServingState.of(table, versions, self.settings, self.protocols, shield)
+                self.problem = self._loader.problem
             except MlconfigError as error:
                 self.problem = str(error)
             except Exception as error:  # noqa: BLE001 — a replica that raises here is torn down with its old version
                 self.problem = f"generation {table.generation}: {type(error).__name__}: {error}"
-        return self.problem is None
+        return self._state is not None and self._state.table == table
 
     def _is_new(self, table: RouteTable) -> bool:
         if table.endpoint != self.endpoint:
@@ -95,12 +115,7 @@ class Service:
         if table.generation < now.generation or table.epoch < now.epoch:
             here, there = f"{now.generation}/{now.epoch}", f"{table.generation}/{table.epoch}"
             raise ServingError(f"generation/epoch {there} is older than {here}, which is served", "route")
-        return table != now
-
-    def _load(self, version: RouteVersion) -> Predictor:
-        if self._state is not None and self._state.table.champion == version:
-            return self._state.predictor
-        return Predictor.load(self.storage / version.folder, version.artifact_sha256)
+        return table != now or self._state.is_makeshift
 
     def require_state(self) -> ServingState:
         """What is served now. Raises RequestRefusedError (503) before the first version."""
@@ -108,10 +123,24 @@ class Service:
             raise not_ready()
         return self._state
 
-    def predict(self, body: bytes) -> asyncio.Future[Answer]:
-        """Decode and queue a request, on the event loop. Raises RequestRefusedError, at once or from the future."""
+    def name_of(self, headers: Mapping[bytes, bytes]) -> bytes | None:
+        """What the ingress named a request; null where there is none."""
+        return headers.get(self._named_by) if self._named_by is not None else None
+
+    async def predict(self, protocol: str, request: WireRequest, name: bytes | None = None) -> WireReply:
+        """Decode, wait for the answers and encode them, on the event loop. Raises RequestRefusedError.
+
+        ``name``: the ingress' for this request, which another replica may have been given before.
+        """
         state = self.require_state()
-        return self._batcher.submit(state, state.decoder.decode(body), self._clock())
+        codec = state.codecs[protocol]
+        asked = codec.decode(request)
+        return codec.encode(asked, await self._batcher.submit(state, asked, self._clock(), name))
+
+    def tell(self, protocol: str, request: WireRequest) -> WireReply:
+        """A protocol's answer that needs no prediction. Raises RequestRefusedError."""
+        early = self.protocols[protocol].unready(request) if self._state is None else None
+        return self.require_state().codecs[protocol].tell(request) if early is None else early
 
     def feedback(self, body: bytes) -> bytes:
         """Write labels down; returns ``{"accepted": n}`` once the kernel has them. Raises RequestRefusedError."""
@@ -127,6 +156,7 @@ class Service:
         return self.counters.snapshot(
             rows=self._answerer.rows,
             failures=self._answerer.failures,
+            fallback=self._answerer.fallbacks,
             log_dropped=self._log.dropped,
             feedback_dropped=self._labels.dropped,
         )
@@ -134,7 +164,14 @@ class Service:
     @property
     def fault(self) -> str | None:
         """Why the newest route could not be taken over, or one of the logs not written; None when all is well."""
-        return self.problem or self._log.error or self._labels.error or self._service_log.error or None
+        return (
+            self.problem
+            or self._log.error
+            or self._shadow_log.error
+            or self._labels.error
+            or self._service_log.error
+            or None
+        )
 
     def start(self) -> None:
         """Write counts to the service log every ten seconds from now on; a second call changes nothing."""
@@ -145,12 +182,14 @@ class Service:
         self._service_log.flush()
 
     def flush(self) -> None:
-        """Make all that was logged durable."""
-        self._log.flush()
-        self._labels.flush()
+        """Ask the shadows about what waits for them, and make all that was logged durable. Not beside the event loop's work."""
+        self._answerer.shadows.flush()
+        for log in (self._log, self._shadow_log, self._labels):
+            log.flush()
 
     def close(self) -> None:
-        """Sync and close the logs; their files are then free to be compacted."""
-        self._log.close()
-        self._labels.close()
+        """Sync and close the logs; their files are then free to be compacted. Not beside the event loop's work."""
+        self._answerer.shadows.flush()
+        for log in (self._log, self._shadow_log, self._labels):
+            log.close()
         self._service_log.close()

@@ -10,10 +10,19 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
+from mlconfig.contracts.protocol import Protocol
 from mlconfig.records.route import RouteTable, RouteVersion
 from mlconfig.records.signature import Signature
 from mlconfig.sections.serving import Serving
+from mlconfig.serving.batch.inputs import FileInput
+from mlconfig.serving.batch.outputs import output_of
+from mlconfig.serving.batch.run import Here, Settings, run_batch
+from mlconfig.serving.batch.unit import Model
+from mlconfig.serving.predictor import read_signature
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 CLASSES = {"binary": ["no", "yes"], "multiclass": [1, 2, 3], "regression": []}
 LEVELS = ["basic", "pro", "team"]
@@ -137,8 +146,13 @@ def make_service(tmp_path, make_version, make_route_table):
     """A service that is ready, on ``tmp_path``; closed at the end."""
     made = []
 
-    def make(task: str = "binary", settings: Serving | None = None, **changes: object) -> Service:
-        service = Service("churn", tmp_path, settings or Serving(), replica="r0", boot=f"b{len(made)}")
+    def make(
+        task: str = "binary",
+        settings: Serving | None = None,
+        protocols: dict[str, Protocol] = PROTOCOLS,
+        **changes: object,
+    ) -> Service:
+        service = Service("churn", tmp_path, settings or Serving(), protocols, replica="r0", boot=f"b{len(made)}")
         made.append(service)
         assert service.swap(make_route_table(make_version(tmp_path, f"{len(made)}", task, **changes))), service.problem
         return service
@@ -155,3 +169,25 @@ def promtool() -> str:
     if found is None:
         pytest.skip("promtool is missing (Debian: package prometheus; `make setup` fetches it)")
     return found
+
+
+@pytest.fixture
+def make_model(tmp_path, make_version):
+    """A version as a batch takes it."""
+
+    def make(task: str = "binary", version: str = "1", **changes: object) -> Model:
+        made = make_version(tmp_path, version, task, **changes)
+        return Model(tmp_path / made.folder, made.artifact_sha256, version)
+
+    return make
+
+
+@pytest.fixture
+def score():
+    """A batch of files, in this process unless another runner is given."""
+
+    def run(model, source, target, runner=None, form=None, watcher=None, **settings):
+        given = FileInput(Path(source), read_signature(model.folder))
+        return run_batch(model, given, output_of(Path(target), form), runner or Here(), Settings(**settings), watcher)
+
+    return run

@@ -7,10 +7,13 @@ import httpx
 import msgspec
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.records.prediction_log import PredictionLog, log_folder
 from mlconfig.sections.serving import Serving
 from mlconfig.serving.app import App
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 ROW = {"age": 30, "hours-per-week": 40.5, "plan": "pro"}
 MANY = {"rows": [ROW, {**ROW, "age": None}, {**ROW, "plan": "unseen"}]}
@@ -92,8 +95,8 @@ def test_concurrent_requests_share_a_call_and_get_their_own_answers(make_service
     service = make_service()
     rows = [{**ROW, "age": age} for age in range(100)]
     calls = []
-    run = service.state.predictor.run
-    service.state.predictor.run = lambda feeds: calls.append(len(feeds["num"])) or run(feeds)
+    run = service.state.versions.champion.predictor.run
+    service.state.versions.champion.predictor.run = lambda feeds: calls.append(len(feeds["num"])) or run(feeds)
     together = ask(App(service), *(("POST", "/v1/churn/predict", {"json": row}) for row in rows))
     assert sum(calls) == 100
     assert len(calls) < 50
@@ -104,11 +107,11 @@ def test_concurrent_requests_share_a_call_and_get_their_own_answers(make_service
 
 REFUSED = {
     "not json": (b"{", 400, ""),
-    "bad utf-8": (b'{"plan":"\xff"}', 400, ""),
-    "lone surrogate": (b'{"plan":"\\ud800","hours-per-week":1}', 400, ""),
-    "NaN": (b'{"hours-per-week":NaN,"plan":null}', 400, ""),
-    "deep": (b"[" * 200_000, 422, "body"),
-    "deep value": (b'{"age":' + b"[" * 200_000, 422, "age"),
+    "bad utf-8": (b'{"plan":"\xff"}', 400, "plan"),
+    "lone surrogate": (b'{"plan":"\\ud800","hours-per-week":1}', 400, "plan"),
+    "NaN": (b'{"hours-per-week":NaN,"plan":null}', 400, "hours-per-week"),
+    "deep": (b"[" * 200_000, 400, "body"),
+    "deep value": (b'{"age":' + b"[" * 200_000, 400, "body"),
     "1e999": (b'{"hours-per-week":1e999,"plan":null}', 422, "hours-per-week"),
     "beyond float32": (b'{"hours-per-week":1e39,"plan":null}', 422, "hours-per-week"),
     "5,000 digits": (b'{"hours-per-week":' + b"9" * 5000 + b',"plan":null}', 422, "hours-per-week"),
@@ -227,7 +230,7 @@ def test_metadata_and_probes(make_service, tmp_path):
     assert meta.json()["signature"]["classes"] == ["no", "yes"]
     assert ready.json() == below.json() == {"status": "ready", "version": "1", "generation": 1}
 
-    service = Service("churn", tmp_path, Serving(), replica="r9")
+    service = Service("churn", tmp_path, Serving(), PROTOCOLS, replica="r9")
     bare = App(service)
     healthy, ready, predict, document = ask(
         bare, ("GET", "/healthz", {}), ("GET", "/readyz", {}), ("POST", "/v1/churn/predict", {"json": ROW}),
@@ -288,14 +291,14 @@ def test_labels_of_other_types(make_service):
 
 def test_a_model_that_breaks_on_one_request_answers_the_others(make_service):
     service = make_service()
-    run = service.state.predictor.run
+    run = service.state.versions.champion.predictor.run
 
     def breaks_on_99(feeds):
         if (feeds["num"][:, 0] == 99).any():
             raise RuntimeError("boom")
         return run(feeds)
 
-    service.state.predictor.run = breaks_on_99
+    service.state.versions.champion.predictor.run = breaks_on_99
     answers = ask(App(service), *(("POST", "/v1/churn/predict", {"json": {**ROW, "age": age}}) for age in (1, 99, 2)))
     assert [answer.status_code for answer in answers] == [200, 500, 200]
     assert "boom" not in answers[1].text

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.records.packing import Packing, pack_rows
 from mlconfig.records.signature import Signature
 from mlconfig.serving.decode import RowDecoder
 from mlconfig.serving.pack import RowPacker
-from mlconfig.serving.refusal import RequestRefusedError
 
 MIXED = Signature.model_validate_json(json.dumps({
     "name": "m", "task": "regression", "target": "y", "time_zone": "America/New_York", "event_time": "when",
@@ -55,7 +55,7 @@ DECODER, PACKER, PACKING = RowDecoder(MIXED), RowPacker(MIXED), Packing.of(MIXED
 
 
 def packed(body):
-    request = DECODER.decode(body)
+    request = DECODER.from_json(body)
     return PACKER.pack(request.rows, request.times)
 
 
@@ -75,8 +75,8 @@ def test_online_and_batch_packing_are_one(given_rows):
 
 def test_one_row_and_a_list_of_one():
     row = {"t": None, "x y": 1, "flag": True, "code": "a", "count": 2.0}
-    one, many = DECODER.decode(json.dumps(row).encode()), DECODER.decode(json.dumps({"rows": [row]}).encode())
-    assert (one.one, many.one) == (True, False)
+    one, many = DECODER.from_json(json.dumps(row).encode()), DECODER.from_json(json.dumps({"rows": [row]}).encode())
+    assert (one.shape, many.shape) == (True, False)
     assert msgspec.to_builtins(one.rows[0]) == msgspec.to_builtins(many.rows[0])
 
 
@@ -93,14 +93,14 @@ def test_one_row_and_a_list_of_one():
 )
 def test_event_time(when, seconds):
     body = {"t": None, "x y": 1, "flag": True, "code": "a", "count": 1, "when": when}
-    assert DECODER.decode(json.dumps(body).encode()).event_times == [seconds]
+    assert DECODER.from_json(json.dumps(body).encode()).event_times == [seconds]
 
 
 def test_event_time_of_a_number_column(make_signature):
     columns = [{"name": "ts", "kind": "numeric", "nullable": True}]
     decoder = RowDecoder(make_signature(columns=columns))
-    assert decoder.decode(b'{"ts": 12.5}').event_times == [12.5]
-    assert decoder.decode(b'{"ts": null}').event_times == [None]
+    assert decoder.from_json(b'{"ts": 12.5}').event_times == [12.5]
+    assert decoder.from_json(b'{"ts": null}').event_times == [None]
 
 
 def test_categories_that_were_numbers_take_numbers(make_signature):
@@ -108,7 +108,7 @@ def test_categories_that_were_numbers_take_numbers(make_signature):
     for example, taken in (({"plan": "a"}, False), ({"plan": 3}, True)):
         decoder = RowDecoder(make_signature(columns=columns, example=example))
         if taken:
-            request = decoder.decode(b'{"rows":[{"plan":3},{"plan":3.0},{"plan":true},{"plan":"3"}]}')
+            request = decoder.from_json(b'{"rows":[{"plan":3},{"plan":3.0},{"plan":true},{"plan":"3"}]}')
             assert RowPacker(decoder.signature).pack(request.rows, request.times)["cat"].tolist() == [
                 ["3"],
                 ["3"],
@@ -117,14 +117,14 @@ def test_categories_that_were_numbers_take_numbers(make_signature):
             ]
         else:
             with pytest.raises(RequestRefusedError, match=re.escape("plan: expected text, got a whole number")):
-                decoder.decode(b'{"plan":3}')
+                decoder.from_json(b'{"plan":3}')
 
 
 def test_messages_are_in_our_words():
     with pytest.raises(RequestRefusedError, match=re.escape("flag: expected true or false")):
-        DECODER.decode(b'{"t":null,"x y":1,"flag":"yes","code":"a","count":1}')
+        DECODER.from_json(b'{"t":null,"x y":1,"flag":"yes","code":"a","count":1}')
     with pytest.raises(RequestRefusedError) as refused:
-        DECODER.decode(b'{"t":null}')
+        DECODER.from_json(b'{"t":null}')
     assert (refused.value.status, str(refused.value)) == (
         422, "x y: the field is required\n  hint: send null where the signature allows it",
     )  # fmt: skip

@@ -56,8 +56,10 @@ def call(app, path, body):
     return sent[0]["status"], sent[1]["body"]
 
 
-@pytest.fixture(params=["binary", "regression"])
+@pytest.fixture(params=["binary", "regression", "escaped"])
 def app(request, make_service):
+    if request.param == "escaped":  # a name that JSON escapes goes another way
+        return App(make_service("regression", unused=['"']))
     return App(make_service(request.param))
 
 

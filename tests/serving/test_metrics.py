@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.records.metrics_snapshot import FILE, MAX_COLUMNS, write_snapshot
 from mlconfig.records.prediction_log import log_folder
 from mlconfig.records.service_compaction import compact_service_log
@@ -21,6 +22,8 @@ from mlconfig.serving.metrics_catalog import METRICS
 from mlconfig.serving.service import Service
 from mlconfig.vocabulary import Window
 
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
+
 ROW = {"age": 30, "hours-per-week": 40.5, "plan": "pro"}
 HOUR = Window(start=0.0, end=3600.0)
 ODD = 'a "column"\\with\nall'
@@ -32,7 +35,7 @@ def replicas(tmp_path, make_version, make_route_table):
     made, route = [], make_route_table(make_version(tmp_path))
 
     def make(name: str, *, ready: bool = True) -> App:
-        service = Service("churn", tmp_path, Serving(), replica=name)
+        service = Service("churn", tmp_path, Serving(), PROTOCOLS, replica=name)
         made.append(service)
         assert not ready or service.swap(route), service.problem
         return App(service)
@@ -186,9 +189,9 @@ def test_it_answers_before_a_version_is_loaded(replicas, tmp_path, make_version,
 
 def test_failures_fallbacks_and_faults_are_told(replicas):
     app = replicas("a")
-    app.service.state.predictor.run = None
+    app.service.state.versions.champion.predictor.run = None
     predict(app)
-    app.service.counters.fallback += 2
+    app.service._answerer.fallbacks += 2
     found = samples(app)
     assert requests(found, "500") == value(found, "mlconfig_model_failures_total") == 1
     assert value(found, "mlconfig_fallback_total") == 2

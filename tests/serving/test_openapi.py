@@ -7,9 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.serving.decode import RowDecoder
 from mlconfig.serving.openapi import openapi
-from mlconfig.serving.refusal import RequestRefusedError
 
 ROW = {"age": 30, "hours-per-week": 40, "plan": "pro", "customer": 7, "ts": "2026-01-02T03:04:05"}
 
@@ -60,7 +60,7 @@ def test_document_and_decoder_agree(make_signature, change, good):
     assert validator(document, "Row").is_valid(row) is good
     assert validator(document, "Rows").is_valid({"rows": [row]}) is good
     try:
-        RowDecoder(signature).decode(json.dumps(row).encode())
+        RowDecoder(signature).from_json(json.dumps(row).encode())
     except RequestRefusedError:
         assert not good
     else:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.contracts.plugin import Context
 from mlconfig.data.schema import infer_schema
@@ -26,6 +27,8 @@ from mlconfig.serving.app import App
 from mlconfig.serving.service import Service
 from mlconfig.training.fit import FitSettings, Rows, fit_pipeline
 from mlconfig.training.target import learn_target
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 ZONE = "Europe/Berlin"
 
@@ -74,7 +77,7 @@ def version(tmp_path_factory):
 
 def test_http_answers_as_the_pipeline_and_the_log_replays(version, make_route_table):
     storage, pipeline, signature, table, route = version
-    service = Service("m", storage, Serving(), replica="r0")
+    service = Service("m", storage, Serving(), PROTOCOLS, replica="r0")
     assert service.swap(make_route_table(route, endpoint="m")), service.problem
     rows = [{name: json_value(value) for name, value in row.items()} for row in table.to_pylist()]
 

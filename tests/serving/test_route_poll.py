@@ -4,9 +4,12 @@ import threading
 
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.sections.serving import Serving
 from mlconfig.serving.route_poll import RoutePoller, read_copy, write_copy
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 
 class Source:
@@ -34,7 +37,7 @@ def start(tmp_path, source):
     begun = []
 
     def begin(interval=0.005):
-        service = Service("churn", tmp_path, Serving(), replica="r0")
+        service = Service("churn", tmp_path, Serving(), PROTOCOLS, replica="r0")
         poller = RoutePoller(service, source, tmp_path / "routes" / "churn.json", interval)
         begun.append((service, poller))
         return service, poller

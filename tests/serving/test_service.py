@@ -8,29 +8,31 @@ import re
 import numpy as np
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
+from mlconfig.contracts import Asked, RequestRefusedError, WireRequest
 from mlconfig.errors import ServingError
 from mlconfig.records.prediction_log import PredictionLog, log_folder
 from mlconfig.records.route import RouteVersion
-from mlconfig.sections.serving import Serving
+from mlconfig.sections.serving import Batching, Serving
 from mlconfig.serving.batcher import Batcher
-from mlconfig.serving.decode import Request
 from mlconfig.serving.predictor import Predictor
-from mlconfig.serving.refusal import RequestRefusedError
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 BODY = b'{"age": 30, "hours-per-week": 40, "plan": "pro"}'
 
 
 @pytest.fixture
 def service(tmp_path):
-    made = Service("churn", tmp_path, Serving(), replica="r0")
+    made = Service("churn", tmp_path, Serving(), PROTOCOLS, replica="r0")
     yield made
     made.close()
 
 
 def predict(service, *bodies):
     async def run():
-        return await asyncio.gather(*(service.predict(body) for body in bodies))
+        return await asyncio.gather(*(service.predict("mlconfig", WireRequest("predict", body)) for body in bodies))
 
     return [json.loads(answer.body) for answer in asyncio.run(run())]
 
@@ -60,10 +62,10 @@ def test_older_and_foreign_routes_are_refused(service, tmp_path, make_version, m
 def test_the_same_champion_is_not_loaded_again(service, tmp_path, make_version, make_route_table):
     version = make_version(tmp_path)
     service.swap(make_route_table(version, 1))
-    loaded = service.state.predictor
+    loaded = service.state.versions.champion.predictor
     (tmp_path / version.folder / "model.onnx").unlink()
     assert service.swap(make_route_table(version, 2))
-    assert service.state.predictor is loaded
+    assert service.state.versions.champion.predictor is loaded
     assert service.state.table.generation == 2
 
 
@@ -107,9 +109,10 @@ def test_requests_of_two_versions_in_one_batch_keep_their_own(service, tmp_path,
     )
 
     async def run():
-        before = service.predict(BODY)
-        service.swap(other)
-        after = service.predict(b'{"a": 30, "b": 40, "c": "pro", "id": "x"}')
+        before = asyncio.ensure_future(service.predict("mlconfig", WireRequest("predict", BODY)))
+        asyncio.get_running_loop().call_soon(service.swap, other)
+        await asyncio.sleep(0)  # it is decoded, and the swap comes next
+        after = service.predict("mlconfig", WireRequest("predict", b'{"a": 30, "b": 40, "c": "pro", "id": "x"}'))
         return await asyncio.gather(before, after)
 
     first, second = (json.loads(answer.body) for answer in asyncio.run(run()))
@@ -128,7 +131,9 @@ def test_swaps_under_load_lose_nothing(service, tmp_path, make_version, make_rou
         while generation < 30:
             generation += 1
             swap = asyncio.to_thread(service.swap, make_route_table(versions[generation % 3], generation))
-            results = await asyncio.gather(swap, *(service.predict(BODY) for _ in range(20)))
+            results = await asyncio.gather(
+                swap, *(service.predict("mlconfig", WireRequest("predict", BODY)) for _ in range(20))
+            )
             assert results[0], service.problem
             answers += results[1:]
         return answers
@@ -144,14 +149,14 @@ def test_the_batcher_never_splits_a_request_and_bounds_its_queue():
     batches = []
 
     def flush(batch):
-        batches.append([len(waiting.request.rows) for waiting in batch])
+        batches.append([len(waiting.asked.rows) for waiting in batch])
         for waiting in batch:
             waiting.answer.set_result(None)
 
-    batcher = Batcher(flush, max_rows=64, max_queue=300)
+    batcher = Batcher(flush, Batching(max_rows=64, max_queue=300))
 
     def submit(rows):
-        return batcher.submit(None, Request([None] * rows, [], [], one=False), 0.0)
+        return batcher.submit(None, Asked([None] * rows, [], []), 0.0)
 
     async def run():
         answers = [submit(rows) for rows in (30, 30, 30, 100, 10, 54, 20)]
@@ -185,3 +190,18 @@ def test_predictions_hold_codes_labels_scores_and_probabilities(tmp_path, make_v
 def test_a_missing_folder_says_so(tmp_path):
     with pytest.raises(ServingError, match=re.escape("the signature cannot be read: No such file or directory")):
         Predictor.load(tmp_path / "nowhere", "0" * 64)
+
+
+def test_a_batch_that_fails_leaves_nobody_waiting(caplog):
+    def flush(batch):
+        batch[0].answer.set_result("answered")
+        raise ZeroDivisionError
+
+    async def run():
+        batcher = Batcher(flush, Batching())
+        answers = [batcher.submit(None, Asked([None], [], []), 0.0) for _ in range(2)]
+        return await asyncio.gather(*answers, return_exceptions=True)
+
+    first, second = asyncio.run(run())
+    assert (first, second.status) == ("answered", 500)
+    assert "a batch failed" in caplog.text

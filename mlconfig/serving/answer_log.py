@@ -1,0 +1,117 @@
+"""The prediction log of a replica as requests see it: written before they are answered, by the policy of the recipe."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import msgspec
+
+from mlconfig.contracts.protocol import RowAnswer
+from mlconfig.contracts.refusal import RequestRefusedError
+from mlconfig.records.prediction import encode_prediction
+from mlconfig.records.segment_writer import SegmentWriter
+from mlconfig.sections.serving import ServingLog
+from mlconfig.serving.batcher import Waiting
+from mlconfig.serving.state import ServingState
+
+Answered = Iterable[tuple[Waiting, list[RowAnswer | None]]]
+NOT_LOGGED = "the answer could not be logged, and this endpoint answers nothing that is not"
+
+
+class AnswerLog:
+    """Writes answers, and apart from them what shadows said. Which of them are logged follows from a hash of the id."""
+
+    def __init__(self, answers: SegmentWriter, shadows: SegmentWriter, settings: ServingLog) -> None:
+        self._answers, self._shadows = answers, shadows
+        self._rejects, self._waits = settings.on_full == "reject", settings.durability == "sync"
+        self._threshold = int(settings.sample_fraction * 2**64)
+        self._encode = msgspec.json.Encoder().encode
+        self._described: dict[int, ServingState] = {}
+
+    def write(
+        self, state: ServingState, answered: Answered, give: Callable[[RequestRefusedError | None], None]
+    ) -> None:
+        """Append, then ``give`` the answers: at once, or with ``durability: sync`` once they are on the disk.
+
+        ``give`` is told a problem where the policy is to reject what could not be logged.
+        """
+        records = self._records(state, answered)
+        if not records:
+            give(None)
+            return
+        is_kept = self._append(self._answers, state, records)
+        if is_kept and self._waits:
+            loop = asyncio.get_running_loop()
+            self._answers.when_durable(lambda durable: self._give_later(loop, give, is_kept=durable))
+            return
+        give(self._problem(is_kept=is_kept))
+
+    def _give_later(
+        self, loop: asyncio.AbstractEventLoop, give: Callable[[RequestRefusedError | None], None], *, is_kept: bool
+    ) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(give, self._problem(is_kept=is_kept))
+
+    def _problem(self, *, is_kept: bool) -> RequestRefusedError | None:
+        if is_kept or not self._rejects:
+            return None
+        return RequestRefusedError(503, NOT_LOGGED, hint="try again later", retry_after=5)
+
+    def write_shadow(self, state: ServingState, group: list[Waiting], said: list[RowAnswer | None]) -> None:
+        """Append what a shadow said of a group's rows."""
+        begin, parts = 0, []
+        for waiting in group:
+            end = begin + len(waiting.asked.rows)
+            parts.append((waiting, said[begin:end]))
+            begin = end
+        records = self._records(state, parts)
+        if records:
+            self._append(self._shadows, state, records)
+
+    def _append(self, writer: SegmentWriter, state: ServingState, records: list[bytes]) -> bool:
+        if self._described.get(id(writer)) is not state:
+            writer.describe(state.log_meta)
+            self._described[id(writer)] = state
+        return writer.append(records)
+
+    def _records(self, state: ServingState, answered: Answered) -> list[bytes]:
+        generation = state.table.generation
+        return [
+            self._record(answer, waiting.arrived, event_time, generation, inputs)
+            for waiting, answers in answered
+            for answer, inputs, event_time in zip(
+                answers, self._inputs(state, waiting), waiting.asked.event_times, strict=True
+            )
+            if answer is not None and self._is_logged(answer.prediction_id)
+        ]
+
+    def _inputs(self, state: ServingState, waiting: Waiting) -> list[bytes]:
+        """A request's rows as they are logged, encoded once for both logs."""
+        if waiting.logged is None:
+            shield, encode = state.shield.row, self._encode
+            waiting.logged = [encode(shield(row)) for row in waiting.asked.rows]
+        return waiting.logged
+
+    def _record(
+        self, answer: RowAnswer, arrived: float, event_time: float | None, generation: int, inputs: bytes
+    ) -> bytes:
+        listed = answer.probabilities
+        return encode_prediction(
+            answer.prediction_id,
+            arrived,
+            event_time,
+            answer.version,
+            generation,
+            answer.prediction,
+            b"%.9g" % answer.score,
+            b"null" if listed is None else b"[%b]" % b",".join([b"%.9g" % value for value in listed]),
+            inputs,
+        )
+
+    def _is_logged(self, prediction_id: bytes) -> bool:
+        if self._threshold >= 2**64:
+            return True
+        return int.from_bytes(hashlib.blake2b(prediction_id, digest_size=8).digest()) < self._threshold
