@@ -91,6 +91,16 @@ class Audit:
         with self._database.read() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
 
+    def last(self, kind: str, subject: str) -> Event | None:
+        """The newest event of a kind about a subject; None when there is none."""
+        table = tables.event
+        query = (
+            select(table).where(table.c.kind == kind, table.c.subject == subject).order_by(table.c.seq.desc()).limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Event(**row)
+
     def head(self) -> str:
         """The newest hash."""
         with self._database.read() as connection:

@@ -5,6 +5,7 @@ Generations are only ever added, so the table of any earlier moment can be read,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -13,7 +14,8 @@ from mlconfig.errors import StateError
 from mlconfig.lifecycle import audit, gates, tables
 from mlconfig.lifecycle.database import Database
 from mlconfig.lifecycle.lease import Lease, check
-from mlconfig.records.route import RouteTable, RouteVersion
+from mlconfig.lifecycle.reader import Reader
+from mlconfig.records.route import Canary, RouteTable, RouteVersion
 
 
 def _query(endpoint: str) -> Any:
@@ -93,6 +95,43 @@ class Routes:
             )  # fmt: skip
             return _commit(connection, before, table)
 
+    def beside(
+        self,
+        endpoint: str,
+        *,
+        canary: Canary | None = None,
+        shadows: Sequence[RouteVersion] = (),
+        expected_generation: int,
+        reason: str,
+        now: float,
+        lease: Lease,
+    ) -> RouteTable:
+        """Have versions beside the champion: one generation more, by compare-and-swap. Without any it is the champion's alone.
+
+        Args:
+            endpoint: whose route.
+            canary: answers a share, until it expires.
+            shadows: get a copy; their answers are dropped.
+            expected_generation: the one that was read.
+            reason: for the table and the audit trail.
+            now: seconds since 1970.
+            lease: the endpoint's, still held.
+
+        Raises:
+            StateError: lost lease, no route, another generation than expected, or bytes without a passed gate.
+        """
+        with self._database.write() as connection:
+            check(connection, lease, endpoint)
+            before = current(connection, endpoint)
+            if before is None or before.generation != expected_generation:
+                found = "has no route" if before is None else f"is at generation {before.generation}"
+                raise StateError(
+                    f"`{endpoint}` {found}, not at {expected_generation}", hint="read the route and decide anew"
+                )
+            changed = {"canary": canary, "shadows": tuple(shadows), "created_at": now, "reason": reason}
+            table = before.model_copy(update={**changed, "generation": before.generation + 1, "epoch": lease.epoch})
+            return _commit(connection, before, table)
+
     def rollback(
         self, endpoint: str, *, reason: str, now: float, lease: Lease, away_from: str | None = None
     ) -> RouteTable:
@@ -138,12 +177,13 @@ def _commit(connection: Connection, before: RouteTable | None, table: RouteTable
         raise StateError(
             f"the route of `{table.endpoint}` was written under epoch {before.epoch}, later than {table.epoch}"
         )
-    if not gates.passed(connection, table.champion.artifact_sha256):
-        raise StateError(
-            f"version `{table.champion.version}` of `{table.endpoint}` cannot go live: "
-            f"its bytes ({table.champion.artifact_sha256[:12]}) have no passed gate",
-            hint="run the gates on exactly these bytes first",
-        )
+    for version in _answering(table):
+        if not gates.passed(connection, version.artifact_sha256):
+            raise StateError(
+                f"version `{version.version}` of `{table.endpoint}` cannot go live: "
+                f"its bytes ({version.artifact_sha256[:12]}) have no passed gate",
+                hint="run the gates on exactly these bytes first",
+            )
     row = {"endpoint": table.endpoint, "generation": table.generation, "epoch": table.epoch, "at": table.created_at}
     connection.execute(insert(tables.route).values(**row, table_json=table.model_dump_json()))
     audit.append(
@@ -153,19 +193,13 @@ def _commit(connection: Connection, before: RouteTable | None, table: RouteTable
     return table
 
 
-class RouteReader:
-    """What a replica polls: reads and never writes, opens its database with the first question, can be pickled."""
+def _answering(table: RouteTable) -> tuple[RouteVersion, ...]:
+    canary = () if table.canary is None else (table.canary.version,)
+    return (table.champion, *canary, *table.shadows)
 
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-        self._database: Database | None = None
 
-    def _open(self) -> Database:
-        if self._database is None:
-            database = Database(self.uri, create=False)
-            database.check()
-            self._database = database
-        return self._database
+class RouteReader(Reader):
+    """What a replica polls."""
 
     def current(self, endpoint: str) -> RouteTable | None:
         """The newest generation; None before the first promotion.
@@ -180,12 +214,3 @@ class RouteReader:
         """Whether these bytes passed the offline gate: asked before they are loaded."""
         with self._open().read() as connection:
             return gates.passed(connection, artifact_sha256)
-
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"uri": self.uri, "_database": None}

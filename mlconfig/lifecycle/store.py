@@ -7,9 +7,11 @@ from typing import Self
 
 from mlconfig.lifecycle.alerts import Alerts
 from mlconfig.lifecycle.audit import Audit
+from mlconfig.lifecycle.batches import Batches
 from mlconfig.lifecycle.database import Database
 from mlconfig.lifecycle.effects import Effects
 from mlconfig.lifecycle.gates import Gates
+from mlconfig.lifecycle.keys import Keys
 from mlconfig.lifecycle.lease import Leases
 from mlconfig.lifecycle.manifest import Manifest
 from mlconfig.lifecycle.outbox import Outbox
@@ -37,6 +39,8 @@ class Store:
         self.outbox = Outbox(database)
         self.manifest = Manifest(database)
         self.versions = Versions(database)
+        self.keys = Keys(database)
+        self.batches = Batches(database)
 
     @classmethod
     def open(cls, uri: str) -> Store:

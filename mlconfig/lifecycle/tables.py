@@ -181,3 +181,22 @@ version = Table(
     Column("created_at", Double, nullable=False),
     Column("card", Text, nullable=False),
 )
+
+access_key = Table(
+    "access_key",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("endpoint", String(64), nullable=False, index=True),
+    Column("client", String(128), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+    Column("json", Text, nullable=False),
+)
+
+batch = Table(
+    "batch",
+    METADATA,
+    Column("recipe", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("json", Text, nullable=False),
+)

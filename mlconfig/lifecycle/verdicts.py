@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select
 
 from mlconfig.lifecycle import tables
 from mlconfig.lifecycle.database import Database
@@ -49,15 +51,15 @@ class Verdicts:
         return found[::-1]
 
     def recent(
-        self, endpoint: str, version: str, seconds: float, windows: int
+        self, endpoint: str, version: str, seconds: float, windows: int, begin: float = -math.inf
     ) -> tuple[list[Verdict], dict[float, float]]:
         """The newest verdicts of each scale, oldest first, and by scale since which window they are complete.
 
-        Those of the last ``seconds`` and at least of the last ``windows``, counted back from the newest; a scale of which all
-        are given is not among the second.
+        Those of the last ``seconds`` and at least of the last ``windows``, counted back from the newest, whose windows do not
+        start before ``begin``; a scale of which all are given is not among the second.
         """
         table = tables.verdict
-        mine = (table.c.endpoint == endpoint, table.c.version == version)
+        mine = (table.c.endpoint == endpoint, table.c.version == version, *_from(begin))
         extent = select(table.c.scale, func.min(table.c.window_start), func.max(table.c.window_start)).where(*mine)
         found: list[Verdict] = []
         since: dict[float, float] = {}
@@ -70,10 +72,10 @@ class Verdicts:
                 found += [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]
         return sorted(found, key=lambda verdict: (verdict.window.start, verdict.signal, verdict.scale)), since
 
-    def latest(self, endpoint: str, version: str) -> list[Verdict]:
-        """The newest verdict of each signal and scale: what a trigger sees."""
+    def latest(self, endpoint: str, version: str, begin: float = -math.inf) -> list[Verdict]:
+        """The newest verdict of each signal and scale, of windows that start at ``begin`` or later: what a trigger sees."""
         table = tables.verdict
-        mine = (table.c.endpoint == endpoint, table.c.version == version)
+        mine = (table.c.endpoint == endpoint, table.c.version == version, *_from(begin))
         newest = (
             select(table.c.signal, table.c.scale, func.max(table.c.window_start).label("newest"))
             .where(*mine)
@@ -95,3 +97,8 @@ class Verdicts:
         )
         with self._database.read() as connection:
             return [Verdict.model_validate_json(text) for text in connection.execute(query).scalars()]
+
+
+def _from(begin: float) -> tuple[ColumnElement[Any], ...]:
+    """PostgreSQL takes no infinity for a number."""
+    return (tables.verdict.c.window_start >= begin,) if math.isfinite(begin) else ()

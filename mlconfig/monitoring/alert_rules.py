@@ -9,7 +9,7 @@ from itertools import groupby, takewhile
 from typing import Literal, NamedTuple
 
 from mlconfig.monitoring.persistence import state_of, voters
-from mlconfig.records.verdict import Finding, State, Verdict
+from mlconfig.records.verdict import Finding, State, Verdict, how_bad
 from mlconfig.sections.alerts import AlertRule, Alerts
 from mlconfig.sections.monitoring import Monitoring, Persistence
 
@@ -40,11 +40,7 @@ def rules_of(alerts: Alerts, monitoring: Monitoring) -> dict[str, AlertRule]:
 
 def worst(findings: Sequence[Finding]) -> Finding | None:
     """The finding furthest over its threshold, in thresholds; drifted ones first."""
-    return max(
-        findings,
-        key=lambda each: (each.is_drift, (each.drift_score - each.threshold) / max(abs(each.threshold), 1e-12)),
-        default=None,
-    )
+    return max(findings, key=how_bad, default=None)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlconfig.monitoring.alert_rules import RANK, Course, News, rules_of, worst
-from mlconfig.records.verdict import CAUSES, Alert, Verdict
+from mlconfig.records.verdict import CAUSES, Alert, Verdict, worst_first
 from mlconfig.sections.alerts import AlertRule, Alerts
 from mlconfig.sections.monitoring import Monitoring
 
@@ -169,7 +169,7 @@ def _alert(name: str, rule: AlertRule, news: News, said: Said) -> Alert:
         at=said.at,
         repeat_at=None if ended else said.at + said.repeat,
         advice="" if ended else rule.advice or news.voted.advice,
-        findings=() if ended else tuple(each for each in news.voted.findings if each.is_drift),
+        findings=() if ended else worst_first(each for each in news.voted.findings if each.is_drift),
         about=() if ended else tuple(sorted(news.about)),
     )
 
@@ -198,10 +198,20 @@ def _sentence(news: News) -> str:
     """Who, in which state, since when, what shows it, and what is probably behind it."""
     verdict, voted = news.verdict, news.voted
     since = f" since {_moment(verdict.since)}" if verdict.since is not None else ""
-    also = f", now in {', '.join(f'`{name}`' for name in sorted(news.also))} too" if news.also else ""
+    also = _joined(voted, news.also)
     facts = verdict.reason if verdict.state == "unknown" else _facts(voted, news.also)
     cause = f"; probably {CAUSES[voted.cause]}" if voted.cause is not None else ""
     return f"{_who(verdict.signal, verdict.version)}: {verdict.state}{since}{also}{': ' if facts else ''}{facts}{cause}"
+
+
+def _joined(voted: Verdict, also: frozenset[str]) -> str:
+    """What has joined: columns, and what is of no column in words."""
+    figures = {
+        f"({each.statistic})": each.statistic.replace("_", " ") for each in voted.findings if each.column is None
+    }
+    columns = ", ".join(f"`{name}`" for name in sorted(also - figures.keys()) if name)
+    others = ", ".join(figures[name] for name in sorted(also & figures.keys()))
+    return (f", now in {columns} too" if columns else "") + (f", now also {others}" if others else "")
 
 
 def _facts(verdict: Verdict, also: frozenset[str]) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlconfig.contracts.detector import Evidence, LabelEvidence, ScoreEvidence, WindowFacts
-from mlconfig.monitoring.compared import Compared, reference_of, too_small, worth_of
+from mlconfig.contracts.detector import Evidence, ScoreEvidence, WindowFacts
+from mlconfig.monitoring.compared import Compared, period_words, reference_of, too_small, worth_of
+from mlconfig.monitoring.findings import NoFindingError, findings_of
+from mlconfig.monitoring.parts import NO_PARTS, Parts
 from mlconfig.profiles.profile import empty_profile
 from mlconfig.records.service import ServiceStats
 from mlconfig.records.verdict import Finding, Verdict
 from mlconfig.sections.monitoring import DISTANCES, OUTPUT_SIGNALS
+from mlconfig.vocabulary import plural
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlconfig.monitoring.baseline import Baseline
     from mlconfig.monitoring.watch import Watch
     from mlconfig.monitoring.window_counts import WindowCounts
@@ -29,14 +30,12 @@ TOLD = 3
 
 @dataclass(frozen=True)
 class WindowView:
-    """What is known of one window. ``labels``, ``sample`` and ``service`` are null where no signal needs them."""
+    """What is known of one window. ``service`` is null where it was not counted."""
 
     window: Window
     counts: WindowCounts
     facts: WindowFacts
-    labels: LabelEvidence | None = None
-    labelled: int = 0
-    sample: pa.Table | None = None
+    parts: Parts = NO_PARTS
     service: ServiceStats | None = None
 
     @property
@@ -62,9 +61,12 @@ def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
     silent = bool(reason) and detector.tags.judges_silence
     if not reason or silent:
         try:
-            findings = _checked(detector.check(_evidence(watch, view, name, signal, compared, silent=silent)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's detector must not end the watch over the others
-            reason = f"the detector `{signal.name}` raised {type(error).__name__}: {error}"
+            findings = findings_of(
+                lambda: detector.check(_evidence(watch, view, name, signal, compared, silent=silent)),
+                watch.known_columns,
+            )
+        except NoFindingError as error:
+            reason = f"the detector `{signal.name}` {error}"
     if any(finding.is_drift for finding in findings):
         reason = ""  # what can be said in spite of few rows is said
     elif not reason and not findings:
@@ -78,20 +80,15 @@ def assess(watch: Watch, view: WindowView, name: str) -> Verdict:
         window=view.window,
         scale=view.scale,
         rows=_rows_of(watch, view, name),
-        labelled=view.labelled,
+        labelled=view.parts.labelled,
+        revisions=view.parts.revisions,
+        settings=watch.settings,
         vote=vote,
         state="unknown" if vote is None else "ok",
         findings=() if reason else findings,
         reason=reason,
         reference=compared.words if "profile" in detector.tags.reads else "",
     )
-
-
-def _checked(findings: object) -> tuple[Finding, ...]:
-    """What a detector gave back, once it is what the contract asks for; raises TypeError otherwise."""
-    if not isinstance(findings, tuple | list) or not all(isinstance(finding, Finding) for finding in findings):
-        raise TypeError("it must return a tuple of findings")
-    return tuple(findings)
 
 
 def evidence_for(watch: Watch, view: WindowView, name: str) -> Evidence:
@@ -103,7 +100,7 @@ def evidence_for(watch: Watch, view: WindowView, name: str) -> Evidence:
 def _rows_of(watch: Watch, view: WindowView, name: str) -> int:
     """What the verdict is based on: labelled rows, requests, or predictions."""
     if watch.waits_for_labels(name):
-        return view.labelled
+        return view.parts.labelled
     if watch.tags(name).reads == {"service"}:
         return view.service.requests if view.service is not None else 0
     return view.rows
@@ -122,7 +119,7 @@ def _why_not(watch: Watch, view: WindowView, name: str, signal: Signal, compared
     # A rate among few requests has its own wide interval; an endpoint where all of a few fail must be told.
     asked = signal.min_rows or (1 if reads == {"service"} else watch.monitoring.min_rows)
     if rows < asked:
-        return f"{rows} {'requests' if reads == {'service'} else 'rows'}, and {asked} are needed"
+        return f"{plural(rows, 'request' if reads == {'service'} else 'row')}, and {asked:,} are needed"
     if "profile" in reads and (problem := too_small(watch, name, compared, rows)):
         return problem
     return _missing_part(watch, view, name, signal)
@@ -136,7 +133,7 @@ def _missing_part(watch: Watch, view: WindowView, name: str, signal: Signal) -> 
         return f"the reference has no column `{missing[0]}`"
     if "scores" in reads and (watch.baseline.scores is None or view.counts.scores is None):
         return NO_ANSWERS
-    if "rows" in reads and (watch.baseline.rows is None or view.sample is None):
+    if "rows" in reads and (watch.baseline.rows is None or view.parts.sample is None):
         return "no sample of the reference's rows is kept with this version; a retrain makes one"
     return ""
 
@@ -146,21 +143,34 @@ def _why_not_by_labels(watch: Watch, view: WindowView, signal: Signal) -> str:
         return "no prediction arrived"
     if watch.metric_reference is None:
         return "the metric was undefined at evaluation, so there is nothing to compare with"
-    if view.labels is None or view.labelled == 0:
-        return f"none of {view.rows} predictions has a label"
-    if signal.min_rows is not None and view.labelled < signal.min_rows:
-        return f"{view.labelled} labelled rows, and {signal.min_rows} are needed"
+    if view.parts.labels is None or view.parts.labelled == 0:
+        return f"none of {plural(view.rows, 'prediction')} has a label"
+    if signal.min_rows is not None and view.parts.labelled < signal.min_rows:
+        return f"{plural(view.parts.labelled, 'labelled row')}, and {signal.min_rows:,} are needed"
     return ""
 
 
 def _nothing_found(watch: Watch, view: WindowView, name: str, signal: Signal) -> str:
     if watch.waits_for_labels(name):
-        return f"{view.labelled} of {view.rows} predictions have a label: too few, or of one class only"
+        return _too_few_labels(watch, view, name)
     if watch.tags(name).needs_groups:
         return f"fewer than two groups have {watch.fairness.min_rows} rows"
     if "profile" in watch.tags(name).reads and (problem := _no_columns(watch, view, name, signal)):
         return problem
+    if "rows" in watch.tags(name).reads and _by_production(watch):
+        return f"of {period_words(watch)} counts are kept and no rows, which `{signal.name}` compares"
     return f"`{signal.name}` found too little to judge"
+
+
+def _too_few_labels(watch: Watch, view: WindowView, name: str) -> str:
+    """What a metric lacks that could not be had of labels: rows, or a second class."""
+    known, labels = f"{view.parts.labelled:,} of {plural(view.rows, 'prediction')} with a label", view.parts.labels
+    needed = getattr(getattr(watch.detectors[name], "params", None), "min_rows", None)
+    if needed is not None and view.parts.labelled < needed:
+        return f"{known}, and {needed:,} are needed"
+    if labels is not None and labels.task != "regression" and len(set(labels.y.tolist())) == 1:
+        return f"{known}, all of one class, and {watch.metric_name or 'the metric'} needs two"
+    return f"{known}, and {watch.metric_name or 'the metric'} is not defined on them"
 
 
 def _no_columns(watch: Watch, view: WindowView, name: str, signal: Signal) -> str:
@@ -194,10 +204,10 @@ def _evidence(
         alpha=watch.alpha,
         random_state=watch.random_state,
         report=signal.report if signal.report is not None else DISTANCES,
-        rows=view.sample if sampled else None,
-        reference_rows=watch.baseline.rows if sampled else None,
+        rows=view.parts.sample if sampled else None,
+        reference_rows=watch.baseline.rows if sampled and not _by_production(watch) else None,
         holdout=watch.baseline.holdout if sampled else None,
-        labels=view.labels if "labels" in reads else None,
+        labels=view.parts.labels if "labels" in reads else None,
         scores=_scores(watch, view) if "scores" in reads else None,
         service=view.service if "service" in reads else None,
         facts=view.facts if "facts" in reads else None,
@@ -212,11 +222,17 @@ def _scores(watch: Watch, view: WindowView) -> ScoreEvidence | None:
     if base.scores is None or base.calibration is None or view.counts.scores is None:
         return None
     production = watch.production.scores if watch.production is not None else None
+    taken = production if production is not None and production.rows else None
     return ScoreEvidence(
         task=watch.signature.task,
-        reference=production if production is not None and production.rows else base.scores,
+        reference=taken if taken is not None else base.scores,
         current=view.counts.scores,
         calibration=base.calibration,
         metric=watch.metric,
         metric_name=watch.metric_name,
+        words=f"rows of {period_words(watch)}" if taken is not None else ScoreEvidence.words,
     )
+
+
+def _by_production(watch: Watch) -> bool:
+    return watch.monitoring.reference.use == "production"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PROFILE, OUTPUTS, FACTS = "profile.bin", "outputs.bin", "baseline.json"
 SEASON, SEASON_OUTPUTS = "season.bin", "season_outputs.bin"
 ROWS, HOLDOUT = "reference_rows.parquet", "holdout_rows.parquet"
+SUBJECT = "mlconfig.subject"
+"""The column of a sample that says, as a digest, whose a row is; no detector sees it."""
 SAMPLE = 5000
 """Rows of each sample; the detectors that read rows ask for no more."""
 
@@ -81,7 +83,10 @@ class Baseline:
         import pyarrow.parquet as pq
 
         path = self.folder / name if self.folder is not None else None
-        return pq.read_table(path) if path is not None and path.is_file() else None
+        if path is None or not path.is_file():
+            return None
+        table = pq.read_table(path)
+        return table.drop_columns([SUBJECT]) if SUBJECT in table.column_names else table
 
     def top(self, count: int) -> tuple[str, ...]:
         """The features that matter most, at most so many."""

@@ -42,8 +42,7 @@ def reference_of(watch: Watch, name: str, window: Window, rows: int) -> Compared
     words = "held-out rows" if answers else "training rows"
     base: Baseline | None = watch.baseline
     if settings.use == "production":
-        assert settings.period is not None
-        base, words = watch.production, f"rows of {settings.period.since} to {settings.period.until}"
+        base, words = watch.production, f"rows of {period_words(watch)}"
     whole = None if base is None else base.outputs if answers else base.inputs
     if base is None or whole is None:
         return Compared(None, problem=_nothing(watch, answers, words))
@@ -52,6 +51,13 @@ def reference_of(watch: Watch, name: str, window: Window, rows: int) -> Compared
         None if season is None or settings.season == "none" else _seasonal(settings.season, season, window, rows, words)
     )
     return found or Compared(whole, words)
+
+
+def period_words(watch: Watch) -> str:
+    """The stretch of production that is compared with."""
+    period = watch.monitoring.reference.period
+    assert period is not None
+    return f"{period.since} to {period.until}"
 
 
 def _nothing(watch: Watch, answers: bool, words: str) -> str:

@@ -37,13 +37,16 @@ def facts_of(
     # The more rows are drawn from the same population, the more of them are alike: beyond the reference's rows nothing follows.
     comparable = 0 < counts.rows <= reference.inputs.rows
     requests = service.requests if service is not None else 0
+    missing = _missing(reference.inputs, counts)
+    required = {column.name for column in watch.signature.columns if column.required}
     return WindowFacts(
         rows=counts.rows,
         expected_rows=expected_rows(window, rows_at, watch.lengths[0]),
         duplicate_fraction=counts.distinct.duplicate_fraction if comparable else None,
         reference_duplicate_fraction=reference.duplicate_fraction,
         newest_age=_newest_age(watch, window, counts),
-        missing=_missing(reference.inputs, counts),
+        missing=missing,
+        omittable=tuple(name for name in missing if name not in required),
         rejected_fraction=service.rejected / requests if service is not None and requests else None,
         requests=requests or None,
     )

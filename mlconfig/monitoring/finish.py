@@ -26,7 +26,8 @@ def finish(watch: Watch, stored: Found, fresh: Found) -> Found:
         series[key] = _series(key, stored, fresh)
         first = min(start for name, scale, start in fresh if (name, scale) == key)
         signal = watch.monitoring.signals[key[0]]
-        for verdict in restate(series[key], signal.persistence or watch.monitoring.persistence, first):
+        gaps = watch.on_suspicion(key[0]) and key[1] < watch.lengths_of(key[0])[0]
+        for verdict in restate(series[key], signal.persistence or watch.monitoring.persistence, first, gaps=gaps):
             restated[(*key, verdict.window.start)] = verdict
     whole = {**stored, **restated}
     return {key: _explained(watch, verdict, series[key[:2]], whole) for key, verdict in restated.items()}

@@ -30,12 +30,14 @@ CLOCKS_APART = 86_400.0
 class Joined:
     """One entry a prediction [rows]. ``y``: class code or value of its label, NaN without one. ``predicted``: of the answer.
 
-    ``delay``: seconds from the prediction to its label, 0 for one that was there first, NaN without one.
+    ``delay``: seconds from the prediction to its label, 0 for one that was there first, NaN without one. ``revision``: how
+    often the label was corrected (its version less one), 0 without one.
     """
 
     y: Floats
     predicted: Floats
     delay: Floats
+    revision: Floats
 
 
 class LabelIndex:
@@ -87,15 +89,17 @@ class LabelIndex:
         import numpy as np
 
         arrived = np.asarray(predictions.column("arrived").to_numpy(), np.float64)
-        y, since = self._by_id.find(predictions.column("prediction_id"))
+        y, since, version = self._by_id.find(predictions.column("prediction_id"))
         if self._by_key is not None:
-            by_key = self._by_key.find(_keys(predictions, self.signature))
+            by_key = self._by_key.find(keys_of(predictions, self.signature))
             other = np.isnan(since)
-            y, since = (np.where(other, there, here) for here, there in zip((y, since), by_key, strict=True))
+            found = zip((y, since, version), by_key, strict=True)
+            y, since, version = (np.where(other, there, here) for here, there in found)
         delay = np.maximum(since - arrived, 0.0)
         predicted = self.coder.codes(predictions.column("prediction"))
         unusable = np.isnan(predicted) | np.isnan(y) | ~(delay <= self.settings.max_delay.total_seconds())
-        return Joined(np.where(unusable, math.nan, y), predicted, np.where(unusable, math.nan, delay))
+        labels, delays = np.where(unusable, math.nan, y), np.where(unusable, math.nan, delay)
+        return Joined(labels, predicted, delays, np.where(unusable, 0.0, version - 1.0))
 
 
 def _take(side: Newest, name: str, rows: pa.Table, coder: Coder) -> None:
@@ -125,7 +129,8 @@ def maturity(delays: Floats, settings: Labels) -> float:
     return min(float(np.quantile(seen, AUTO_MATURITY)), longest) if len(seen) else longest
 
 
-def _keys(predictions: pa.Table, signature: Signature) -> pa.ChunkedArray:
+def keys_of(predictions: pa.Table, signature: Signature) -> pa.ChunkedArray:
+    """The key of each row as `records.feedback.key_text` writes it, out of ``inputs``; null where a part of it is."""
     import pyarrow as pa
 
     inputs = predictions.column("inputs").combine_chunks()

@@ -34,10 +34,11 @@ _SCORED = (*_READ, "prediction_id", "arrived", "prediction", "inputs", "score", 
 
 @dataclass
 class WindowLabels:
-    """Counts of one window: its rows, those with a label, and when the last row arrived."""
+    """Counts of one window: its rows, those with a label, how often labels were corrected, and when the last row arrived."""
 
     rows: int = 0
     labelled: int = 0
+    revisions: int = 0
     newest_arrival: float = -np.inf
 
 
@@ -54,6 +55,7 @@ class LabelTally:
         return WindowLabels(
             sum(part.rows for part in parts),
             sum(part.labelled for part in parts),
+            sum(part.revisions for part in parts),
             max((part.newest_arrival for part in parts), default=-np.inf),
         )
 
@@ -78,6 +80,7 @@ def tally_labels(watch: Watch, log: Log, index: LabelIndex, since: float | None,
         window = tally.windows.setdefault(start, WindowLabels())
         window.rows += len(rows)
         window.labelled += len(there)
+        window.revisions += int(joined.revision.sum())
         arrived = np.asarray(rows.column("arrived").to_numpy(), np.float64)
         window.newest_arrival = max(window.newest_arrival, float(arrived.max()))
         tally.delays += histogram(there, 0.0, _DELAY_SCALE)

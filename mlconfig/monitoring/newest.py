@@ -67,15 +67,16 @@ class Newest:
         order[together] = rivals[np.lexsort((arrived, -version, names[rivals]))]
         return np.delete(order, again + 1)
 
-    def find(self, names: pa.ChunkedArray) -> tuple[Floats, Floats]:
-        """Label and its arrival by name [rows]; NaN where there is none."""
+    def find(self, names: pa.ChunkedArray) -> tuple[Floats, Floats, Floats]:
+        """Label, its arrival and its version by name [rows]; NaN where there is none."""
         wanted = numbers_of(names)
-        y, arrived = np.full(len(wanted), math.nan), np.full(len(wanted), math.nan)
+        found = tuple(np.full(len(wanted), math.nan) for _ in range(3))
         if len(self):
             there, place = self._places(wanted)
             there &= np.asarray(names.is_valid())
-            y[there], arrived[there] = (self._columns[column][place[there]] for column in ("y", "arrived"))
-        return y, arrived
+            for values, column in zip(found, ("y", "arrived", "version"), strict=True):
+                values[there] = self._columns[column][place[there]]
+        return found[0], found[1], found[2]
 
     def _places(self, wanted: Any) -> tuple[Any, Any]:
         """Whether each number is there, and where. Looked up in their order: the way to the next is in the cache."""

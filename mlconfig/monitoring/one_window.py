@@ -55,7 +55,7 @@ class OneWindow:
         """Rows and labels."""
         tally = tally_labels(self.watch, self._log, self.index, window.start, window.end)
         parts = tally.windows.values()
-        return WindowLabels(sum(part.rows for part in parts), sum(part.labelled for part in parts))
+        return WindowLabels(*(sum(getattr(part, name) for part in parts) for name in ("rows", "labelled", "revisions")))
 
     @cached_property
     def view(self) -> WindowView:
@@ -67,7 +67,7 @@ class OneWindow:
         service = self._service(window) if self._service is not None else None
         parts = PartsLoader(watch, self._log, self).load({window: list(watch.monitoring.signals)})[window]
         facts = facts_of(watch, window, counts, self._rows_at, service)
-        return WindowView(window, counts, facts, parts.labels, parts.labelled, parts.sample, service)
+        return WindowView(window, counts, facts, parts, service)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each signal's word. There is one window and no history, so a window that votes yes is an alert."""

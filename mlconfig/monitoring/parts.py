@@ -32,7 +32,11 @@ class Parts:
 
     labels: LabelEvidence | None = None
     labelled: int = 0
+    revisions: int = 0
     sample: pa.Table | None = None
+
+
+NO_PARTS = Parts()
 
 
 class Labelling(Protocol):
@@ -64,10 +68,12 @@ class PartsLoader:
         counted = [window for window in by_label if totals[window].labelled]
         labels = label_evidence(self.watch, self.log, self.labelling.index, counted, totals) if counted else {}
         samples = self._samples(by_row)
-        return {
-            window: Parts(labels.get(window), totals[window].labelled if window in totals else 0, samples.get(window))
-            for window in due
-        }
+        found = {}
+        for window in due:
+            total = totals.get(window)
+            counts = (total.labelled, total.revisions) if total is not None else (0, 0)
+            found[window] = Parts(labels.get(window), *counts, samples.get(window))
+        return found
 
     def _samples(self, windows: Sequence[Window]) -> dict[Window, pa.Table | None]:
         if not windows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from mlconfig.records.verdict import State, Verdict
+from mlconfig.records.verdict import Finding, State, Verdict
 from mlconfig.sections.monitoring import Persistence
 
 WORST_FIRST: tuple[State, ...] = ("lasting", "alert", "suspect")
@@ -23,7 +23,9 @@ def state_of(votes: Sequence[bool], persistence: Persistence) -> State:
     return "ok"
 
 
-def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float) -> list[Verdict]:
+def restate(
+    verdicts: Iterable[Verdict], persistence: Persistence, since: float, *, gaps: bool = False
+) -> list[Verdict]:
     """The states of one signal at one scale, from the votes of each of its columns.
 
     A column that breaks for a while and then another one are two episodes, not one that lasts: the signal is as bad as the
@@ -33,6 +35,8 @@ def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float)
     Args:
         verdicts: of one version, signal and scale, in any order.
         since: windows that start before are history: their votes count, their states stay as they are.
+        gaps: whether windows are missing where nobody asked, as of a signal that is asked on suspicion. They count as windows
+            without a vote, so that what was found days ago is another episode.
 
     Returns the verdicts from ``since`` on, oldest first.
     """
@@ -40,6 +44,9 @@ def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float)
     begun: float | None = None
     restated = []
     for verdict in sorted(verdicts, key=lambda verdict: verdict.window.start):
+        if gaps:
+            votes.extend(_unasked(votes, verdict))
+            begun = begun if any(who for _, who in votes) else None
         if verdict.vote is None:
             state: State = "unknown"
         else:
@@ -54,12 +61,24 @@ def restate(verdicts: Iterable[Verdict], persistence: Persistence, since: float)
     return restated
 
 
+def _unasked(votes: deque[tuple[float, frozenset[str]]], verdict: Verdict) -> list[tuple[float, frozenset[str]]]:
+    """The windows between the last one that was judged and this one, as far as they are remembered."""
+    if not votes or votes.maxlen is None:
+        return []
+    missing = min(round((verdict.window.start - votes[-1][0]) / verdict.scale) - 1, votes.maxlen)
+    return [(verdict.window.start - number * verdict.scale, frozenset()) for number in range(missing, 0, -1)]
+
+
 def voters(verdict: Verdict) -> frozenset[str]:
-    """What a verdict's vote is about: its columns, and by their statistic the findings that are about no column."""
+    """What a verdict's vote is about: its columns, and by their statistic the findings that no column shows."""
     if not verdict.vote:
         return frozenset()
     drifted = [finding for finding in verdict.findings if finding.is_drift]
-    return frozenset(f.column if f.column is not None else f"({f.statistic})" for f in drifted) or frozenset({""})
+    return frozenset(voter for finding in drifted for voter in _shown_by(finding)) or frozenset({""})
+
+
+def _shown_by(finding: Finding) -> tuple[str, ...]:
+    return (finding.column,) if finding.column is not None else finding.shown_by or (f"({finding.statistic})",)
 
 
 def _worst(votes: Sequence[tuple[float, frozenset[str]]], persistence: Persistence) -> tuple[State, float | None]:

@@ -18,6 +18,7 @@ from mlconfig.monitoring.baseline import (
     SAMPLE,
     SEASON,
     SEASON_OUTPUTS,
+    SUBJECT,
     Baseline,
     facts_json,
     parquet_bytes,
@@ -65,8 +66,8 @@ class HeldOut:
 
 
 def feature_kinds(signature: Signature) -> dict[str, Kind]:
-    """What is profiled: the columns that are predicted from."""
-    return {column.name: column.kind for column in signature.features}
+    """What is profiled: the columns that are predicted from, but for personal ones, whose values the log does not hold."""
+    return {column.name: column.kind for column in signature.features if column.pii is None}
 
 
 def reference_profile(columns: Any, kinds: Mapping[str, Kind]) -> Profile:
@@ -87,6 +88,7 @@ def make_baseline(
     moments: Vector | None,
     importance: Mapping[str, float],
     random_state: int,
+    whose: Any = None,
 ) -> dict[str, bytes]:
     """The files of ``monitoring.baseline``, by name.
 
@@ -97,6 +99,7 @@ def make_baseline(
         moments: event times, seconds since 1970 [rows], NaN where unknown; null where rows have no time.
         importance: by feature.
         random_state: of the samples.
+        whose: each row's subject as a digest [rows], kept with the samples so that erasure finds them; null: nobody's.
     """
     kinds = feature_kinds(signature)
     inputs = reference_profile(table, kinds)
@@ -111,12 +114,14 @@ def make_baseline(
         scores,
         None if scores is None else _calibration(signature, held_out, random_state),
         duplicate_fraction=sketch(hash_rows([table.column(name) for name in kinds])).duplicate_fraction,
-        importance=importance,
+        importance={name: value for name, value in importance.items() if name in kinds},
         clusters=None if wall is None else find_clusters(inputs.layout, as_mapping(table), wall),
         output_clusters=None if wall is None else find_clusters(outputs.layout, answers, wall[held_out.rows]),
     )
     files = {PROFILE: dump(inputs), OUTPUTS: dump(outputs), FACTS: facts_json(baseline)}
-    files |= _samples(table, kinds, held_out, answers, signature, random_state)
+    whole = table.select(list(kinds))
+    whole = whole if whose is None else whole.append_column(SUBJECT, whose)
+    files |= _samples(whole, held_out, answers, signature, random_state)
     if moments is not None:
         files |= _seasons(table, inputs, outputs, answers, held_out, moments, signature.time_zone)
     return files
@@ -139,26 +144,20 @@ def _calibration(signature: Signature, held_out: HeldOut, random_state: int) -> 
 
 
 def _samples(
-    table: pa.Table,
-    kinds: Mapping[str, Kind],
-    held_out: HeldOut,
-    answers: Mapping[str, Any],
-    signature: Signature,
-    random_state: int,
+    table: pa.Table, held_out: HeldOut, answers: Mapping[str, Any], signature: Signature, random_state: int
 ) -> dict[str, bytes]:
     """Rows for detectors that compare rows."""
     import pyarrow as pa
 
     rng = np.random.default_rng(random_state)
-    features = table.select(list(kinds))
     chosen = np.sort(rng.permutation(len(table))[:SAMPLE])
     of_held_out = np.sort(rng.permutation(len(held_out.rows))[:SAMPLE])
-    rows = features.take(pa.array(held_out.rows[of_held_out]))
+    rows = table.take(pa.array(held_out.rows[of_held_out]))
     for name, values in answers.items():
         rows = rows.append_column(name, as_text(values).take(pa.array(of_held_out)))
     truth = LABEL_CODE if signature.classes else LABEL_VALUE
     rows = rows.append_column(truth, pa.array(held_out.y[of_held_out]))
-    return {ROWS: parquet_bytes(features.take(pa.array(chosen))), HOLDOUT: parquet_bytes(rows)}
+    return {ROWS: parquet_bytes(table.take(pa.array(chosen))), HOLDOUT: parquet_bytes(rows)}
 
 
 def _seasons(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlconfig.monitoring.label_join import LabelIndex, first_needed
 from mlconfig.monitoring.labelled import LabelTally, WindowLabels, tally_labels
+from mlconfig.vocabulary import plural, rough_duration
 
 if TYPE_CHECKING:
     from mlconfig.monitoring.log import Log
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mlconfig.records.verdict import Verdict
     from mlconfig.vocabulary import Window
 
+WHOLE = 0.9
+"""The share of a window's rows that must still be there to score it again."""
 GROWTH = 1.1
 """A scored window is scored again when so many times its labels are there."""
 
@@ -62,7 +65,7 @@ class Ripening:
     def of(self, window: Window) -> WindowLabels:
         """Rows and labels of a window."""
         found = self._tally.of(window, self._windows.parts(window))
-        return WindowLabels(self._windows.rows(window), found.labelled, found.newest_arrival)
+        return WindowLabels(self._windows.rows(window), found.labelled, found.revisions, found.newest_arrival)
 
     @cached_property
     def maturity(self) -> float:
@@ -79,15 +82,29 @@ class Ripening:
         return self._windows.clock - arrived
 
     def is_mature(self, name: str, window: Window) -> bool:
-        """Whether a window is old enough; one that is not is remembered, to be told."""
-        if self.age(window) >= self.maturity:
+        """Whether a window is old enough, or has all its labels; one that is not is remembered, to be told."""
+        if self.age(window) >= self.maturity or self._has_all(window):
             return True
         self._waiting.setdefault((name, window.end - window.start), []).append(window)
         return False
 
+    def _has_all(self, window: Window) -> bool:
+        labels = self.of(window)
+        return 0 < labels.rows <= labels.labelled
+
+    def _has_gone(self, window: Window) -> bool:
+        """Whether rows that were counted in a window are no longer kept: what is left of it says nothing new."""
+        left = self._tally.of(window, self._windows.parts(window)).rows
+        return left < WHOLE * self._windows.rows(window)
+
     def has_grown(self, window: Window, stored: Verdict) -> bool:
-        """Whether enough labels have come since a window was scored to score it again."""
-        labelled = self.of(window).labelled
+        """Whether enough labels have come since a window was scored to score it again, or one of them was corrected."""
+        if self._has_gone(window):
+            return False
+        labels = self.of(window)
+        if labels.revisions != stored.revisions:
+            return True
+        labelled = labels.labelled
         scored = stored.labelled or (stored.rows if self._watch.waits_for_labels(stored.signal) else 0)
         return labelled > scored if stored.vote is None or not scored else labelled >= GROWTH * scored
 
@@ -96,8 +113,10 @@ class Ripening:
         for (name, length), windows in self._waiting.items():
             oldest = windows[0]
             labels = self.of(oldest)
+            many = plural(len(windows), "window")
+            wait = "waits" if len(windows) == 1 else "wait"
+            age = rough_duration(max(self.age(oldest), 0.0))
             yield (
-                f"{name}: {len(windows)} window(s) of {length:.0f} s wait for labels until they are "
-                f"{self.maturity:.0f} s old; the oldest is {max(self.age(oldest), 0.0):.0f} s old and has "
-                f"{labels.labelled} of {labels.rows}"
+                f"{name}: {many} of {rough_duration(length)} {wait} for labels, at most until "
+                f"{rough_duration(self.maturity)} old; the oldest is {age} old and has {labels.labelled:,} of {labels.rows:,}"
             )

@@ -14,7 +14,7 @@ from mlconfig.monitoring.finish import Found, finish
 from mlconfig.monitoring.parts import AT_ONCE, Parts, PartsLoader
 from mlconfig.monitoring.pass_windows import PassWindows
 from mlconfig.monitoring.ripening import Ripening
-from mlconfig.vocabulary import Window
+from mlconfig.vocabulary import Window, plural
 
 if TYPE_CHECKING:
     from mlconfig.monitoring.log import Log
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mlconfig.monitoring.window_store import WindowStore
     from mlconfig.records.service import ServiceStats
     from mlconfig.records.verdict import Verdict
+
+Progress = Callable[[int, int], None]
+"""Is told how many windows are done, and how many there are; windows of several lengths count each."""
 
 SUSPICIOUS = frozenset({"suspect", "alert", "lasting"})
 
@@ -42,6 +45,8 @@ class PassInput:
             they are. A scale that is missing is complete.
         service: the requests of a window, null where they were not counted.
         rows_at: rows of the endpoint's windows of ``monitoring.every`` by start, over all versions; null: this version's own.
+        outdated: verdicts that are judged anew, by settings that have changed; not among ``verdicts``.
+        progress: hears of the windows as they are judged; null: nobody does.
     """
 
     watch: Watch
@@ -52,6 +57,8 @@ class PassInput:
     known_since: Mapping[float, float] = field(default_factory=dict)
     service: Callable[[Window], ServiceStats | None] | None = None
     rows_at: Callable[[], Mapping[float, int]] | None = None
+    outdated: Sequence[Verdict] = ()
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,15 @@ class _Pass:
         }
         self.ripening = Ripening(request.watch, request.log, self.windows, self._unscored())
         self.loader = PartsLoader(request.watch, request.log, self.ripening)
+        self._done = self._total = 0
 
     def run(self) -> PassResult:
         """Plain signals first, then those that are asked on suspicion."""
+        due = [self._due(length) for length in self.watch.lengths]
+        self._total = sum(map(len, due))
         fresh: Found = {}
-        for length in self.watch.lengths:
-            fresh |= self._judge(self._due(length))
+        for windows in due:
+            fresh |= self._judge(windows)
         found = finish(self.watch, self.stored, fresh)
         asked = self._ask_on_suspicion(found)
         if asked:
@@ -164,11 +174,13 @@ class _Pass:
                 start for (other, scale, start), v in self.stored.items() if (other, scale) == (name, base) and v.vote
             )
             last = max(mine, default=-math.inf)
-            for start, window in new:
-                if (start in suspected or start - last <= reach) and (name, base, start) not in self.stored:
-                    judged = self._judge({window: [name]})
-                    asked |= judged
-                    last = start if judged[name, base, start].vote else last
+            open_ = {start: window for start, window in new if (name, base, start) not in self.stored}
+            asked |= self._judge({open_[start]: [name] for start in suspected & open_.keys()})
+            for start, window in open_.items():
+                if start - last <= reach and start not in suspected:
+                    asked |= self._judge({window: [name]})
+                verdict = asked.get((name, base, start))
+                last = start if verdict is not None and verdict.vote else last
         return asked
 
     def _suspects(self, verdict: Verdict) -> bool:
@@ -191,13 +203,21 @@ class _Pass:
                 for name in chosen[window]:
                     verdict = assess(self.watch, view, name)
                     fresh[name, verdict.scale, window.start] = verdict
+                self._tell()
         return fresh
+
+    def _tell(self) -> None:
+        """What is asked on suspicion is counted to the rest: before, nobody knows how much it is."""
+        self._done += 1
+        self._total = max(self._total, self._done)
+        if self.request.progress is not None:
+            self.request.progress(self._done, self._total)
 
     def _view(self, window: Window, parts: Parts) -> WindowView:
         counts = self.windows.counts(window)
         service = self.request.service(window) if self.request.service is not None else None
         facts = facts_of(self.watch, window, counts, self._rows_at, service)
-        return WindowView(window, counts, facts, parts.labels, parts.labelled, parts.sample, service)
+        return WindowView(window, counts, facts, parts, service)
 
     @cached_property
     def _rows_at(self) -> Mapping[float, int]:
@@ -205,5 +225,5 @@ class _Pass:
 
     def _skipped(self) -> Iterator[str]:
         if self.windows.timeless:
-            yield f"{self.windows.timeless} predictions have no event time, or one in the future"
+            yield f"{plural(self.windows.timeless, 'prediction')} without an event time, or with one in the future"
         yield from self.ripening.patience()

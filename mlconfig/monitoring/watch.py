@@ -36,6 +36,7 @@ class Watch:
         detectors: an instance by signal name, for each signal of ``monitoring``.
         random_state: of the recipe.
         fairness: groups and bounds.
+        settings: digest of what windows are judged by, as the plan declares it.
         production: what is compared with instead of ``baseline``, with ``reference.use: production``; null where no row of the
             period is logged.
     """
@@ -51,6 +52,7 @@ class Watch:
     random_state: int = 0
     metric_name: str = ""
     fairness: Fairness = field(default_factory=Fairness)
+    settings: str = ""
     production: Baseline | None = None
 
     def with_production(self, production: Baseline | None) -> Watch:
@@ -104,6 +106,17 @@ class Watch:
             return signal.columns.names
         assert signal.columns.top is not None
         return self.baseline.top(signal.columns.top)
+
+    @cached_property
+    def known_columns(self) -> frozenset[str]:
+        """What a finding can be about: what is asked, what is answered, and the groups."""
+        asked = (column.name for column in self.signature.columns)
+        counted = (
+            column.name
+            for layout in (self.counter.inputs_layout, self.counter.outputs_layout)
+            for column in layout.columns
+        )
+        return frozenset((*asked, *counted, *self.fairness.groups))
 
     @cached_property
     def counter(self) -> Counter:

@@ -13,8 +13,9 @@ from mlconfig.pages.performance import Coverage, Quality, coverage, quality
 from mlconfig.pages.strips import Strip, column_histories, state_strip, volume_strip
 from mlconfig.pages.time_axis import TimeAxis, time_axis
 from mlconfig.pages.verdict_cards import Card, cards
-from mlconfig.pages.wording import Clock, count, duration, plural
+from mlconfig.pages.wording import Clock, count, duration
 from mlconfig.records.verdict import State, Verdict
+from mlconfig.vocabulary import plural
 
 OPEN_COLUMNS = 12
 """So few columns are all shown at once; of more, only those beyond their limit."""
@@ -179,7 +180,7 @@ def _volume_words(report: MonitoringReport, axis: TimeAxis) -> str:
     rows = sum(rows for start, rows in report.volume.items() if axis.start <= start < axis.end)
     filled = sum(1 for start, rows in report.volume.items() if rows and axis.start <= start < axis.end)
     windows = max(1, round((axis.end - axis.start) / report.every))
-    return f"{count(rows)} predictions in {count(filled)} of {plural(windows, 'window')}"
+    return f"{plural(rows, 'prediction')} in {count(filled)} of {plural(windows, 'window')}"
 
 
 def _worst_first(cards_: Sequence[ColumnCard]) -> list[ColumnCard]:

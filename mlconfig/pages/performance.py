@@ -12,8 +12,9 @@ from mlconfig.pages import paths
 from mlconfig.pages.scale import value_ticks
 from mlconfig.pages.strips import Floats, Layer, Strip
 from mlconfig.pages.time_axis import Tick, TimeAxis
-from mlconfig.pages.wording import duration, number, plural, share
+from mlconfig.pages.wording import duration, number, share
 from mlconfig.records.verdict import Finding, Verdict
+from mlconfig.vocabulary import plural
 
 WIDTH, HEIGHT = 1000.0, 100.0
 MOST_POINTS = 200
@@ -183,5 +184,6 @@ def _coverage(known: Floats, rows: Floats, waiting: Iterable[float], axis: TimeA
 def _coverage_words(known: float, rows: float, *, waits: bool) -> str:
     if not rows:
         return "No window is old enough yet to count its labels."
-    words = f"{share(known / rows)} of {rows:,.0f} predictions in scored windows have a label"
+    verb = "has" if rows == 1 else "have"
+    words = f"{share(known / rows)} of {plural(round(rows), 'prediction')} in scored windows {verb} a label"
     return f"{words}; newer windows still wait for theirs." if waits else f"{words}."

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from mlconfig.pages import paths
 from mlconfig.pages.signal_words import RANK, ratio
 from mlconfig.pages.time_axis import TimeAxis
-from mlconfig.pages.wording import plural, times
+from mlconfig.pages.wording import times
 from mlconfig.records.verdict import State, Verdict
+from mlconfig.vocabulary import plural
 
 Floats = NDArray[np.float64]
 

@@ -14,11 +14,13 @@ from mlconfig.pages.signal_words import (
     signal_words,
     statistic_words,
 )
-from mlconfig.pages.wording import Clock, count, duration, plural, times
+from mlconfig.pages.wording import Clock, count, duration, times
 from mlconfig.records.verdict import CAUSES, Finding, State, Verdict
+from mlconfig.vocabulary import plural
 
 SHOWN = 6
 """So many columns are named at once; the others can be opened."""
+_NONE_ALLOWED = "where none is allowed"
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def _much(findings: Sequence[Finding]) -> str:
         return ""
     limit = figure(worst.statistic, worst.threshold)
     score = f"{statistic_words(worst.statistic)} {figure(worst.statistic, worst.drift_score)}"
+    if worst.threshold == 0:
+        return f"At worst: {score} {_NONE_ALLOWED}"
     return f"At worst {times(ratio(worst))} its limit: {score} where {limit} is allowed"
 
 
@@ -155,16 +159,14 @@ def _places(findings: Sequence[Finding], anchors: Mapping[str, str]) -> list[Pla
 
 
 def _place_words(finding: Finding) -> str:
-    return (
-        f"{statistic_words(finding.statistic)} {figure(finding.statistic, finding.drift_score)}, "
-        f"{times(ratio(finding))} its limit"
-    )
+    much = f"{times(ratio(finding))} its limit" if finding.threshold != 0 else _NONE_ALLOWED
+    return f"{statistic_words(finding.statistic)} {figure(finding.statistic, finding.drift_score)}, {much}"
 
 
 def _seen(verdict: Verdict, clock: Clock) -> str:
     return (
         f"window of {duration(verdict.scale)}, {clock.span(verdict.window.start, verdict.window.end)}, "
-        f"{count(verdict.rows)} rows"
+        f"{count(verdict.rows)} {'requests' if verdict.detector == 'service' else 'rows'}"
     )
 
 

@@ -6,6 +6,8 @@ import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from mlconfig.vocabulary import plural
+
 _LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _PLAIN = 10_000
 _UNITS = ((604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -49,11 +51,6 @@ def times(ratio: float) -> str:
     if ratio >= 99.5:
         return "over 99×"
     return f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"
-
-
-def plural(amount: int, word: str) -> str:
-    """``1 window``, ``2 windows``."""
-    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

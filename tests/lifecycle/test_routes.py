@@ -8,7 +8,7 @@ import pytest
 
 from mlconfig.errors import StateError
 from mlconfig.lifecycle import Lease, RouteReader, Store
-from mlconfig.records.route import RouteVersion
+from mlconfig.records.route import Canary, RouteVersion
 from mlconfig.records.verdict import GateResult, GateVerdict
 
 SHA = {version: version.encode().hex().ljust(64, "0") for version in "123"}
@@ -114,3 +114,25 @@ def test_a_reader_sees_what_was_committed_also_after_a_pickle(uri: str, store: S
 def test_a_reader_of_nothing_says_what_to_do(tmp_path) -> None:
     with pytest.raises(StateError, match="unable to open database file"):
         RouteReader(f"sqlite:///{tmp_path / 'none.db'}").current("churn")
+
+
+def test_versions_beside_the_champion_are_one_more_generation_each(store: Store, lease: Lease, live) -> None:
+    live("1")
+    live("2")
+    canary = Canary(version=_version("1"), percent=10.0, expires=99.0)
+    change = {"reason": "stage 1", "now": 7.0, "lease": lease}
+    table = store.routes.beside("churn", canary=canary, shadows=[_version("1")], expected_generation=2, **change)
+    assert (table.generation, table.champion.version, table.previous) == (3, "2", _version("1"))
+    assert (table.canary, table.shadows) == (canary, (_version("1"),))
+    with pytest.raises(StateError, match="`churn` is at generation 3, not at 2"):
+        store.routes.beside("churn", expected_generation=2, **change)
+    with pytest.raises(StateError, match="version `3` of `churn` cannot go live"):
+        store.routes.beside("churn", shadows=[_version("3")], expected_generation=3, **change)
+    other = store.leases.acquire("other", "me", 1.0, 60.0)
+    with pytest.raises(StateError, match="has no route"):
+        store.routes.beside("other", expected_generation=0, **{**change, "lease": other})
+    alone = store.routes.beside("churn", expected_generation=3, **change)
+    assert (alone.canary, alone.shadows, alone.champion.version) == (None, (), "2")
+    assert store.audit.verify() is None
+    back = store.routes.rollback("churn", reason="worse", now=8.0, lease=lease)
+    assert (back.champion.version, back.canary) == ("1", None)

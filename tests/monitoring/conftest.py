@@ -65,6 +65,7 @@ class Log:
         self.rng = np.random.default_rng(seed)
         self._predictions, self._labels = [], []
         self._next = 0
+        self._now = np.inf
 
     def hour(
         self, number, rows=600, *, shift=0.0, version="1", accuracy=0.9, label_delay=None, labelled=1.0, **columns
@@ -129,10 +130,12 @@ class Log:
              ("arrived", pa.float64())]
         ).empty_table()  # fmt: skip
         for block in (empty, *self._labels):
-            yield block if since is None else block.filter(pa.array(block.column("arrived").to_numpy() >= since))
+            arrived = block.column("arrived").to_numpy()
+            yield block.filter(pa.array((arrived <= self._now) & (arrived >= (-np.inf if since is None else since))))
 
     def passed(self, watched, hour, verdicts=(), **more):
         """A pass when that hour begins."""
+        self._now = BEGIN + hour * HOUR
         return run_pass(PassInput(watched, self, tuple(verdicts), BEGIN + hour * HOUR, **more))
 
 

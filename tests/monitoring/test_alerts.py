@@ -3,7 +3,7 @@
 import json
 
 from mlconfig.monitoring.alerts import Said, alerts_of, recipients, standing_alerts, wanted_retrain, wanted_rollback
-from mlconfig.monitoring.table import COLUMNS, as_json, table_rows
+from mlconfig.monitoring.table import COLUMNS, advice_lines, as_json, table_rows, what_was_found
 from mlconfig.records.verdict import Finding, Verdict
 from mlconfig.sections import Alerts, Monitoring
 from mlconfig.vocabulary import FrozenDict, Window
@@ -265,13 +265,72 @@ def test_many_findings_are_told_the_worst_first_and_counted():
     found = verdict(0, "alert", findings=tuple(moved(score) for score in (0.2, 0.9, 0.3, 0.5, 0.4)))
     (alert,) = alerts_of([found], (), alerts=Alerts(), monitoring=Monitoring(), recipe="churn", at=9.0)
     assert alert.what.endswith(": 0.9; 0.5; 0.4; and 2 more")
-    assert (alert.value, len(alert.findings)) == (0.9, 5)
+    assert alert.value == 0.9
+    assert [finding.drift_score for finding in alert.findings] == [
+        0.9,
+        0.5,
+        0.4,
+        0.3,
+        0.2,
+    ]  # sinks list them in their order
+    assert table_rows([found])[0][-1] == "0.9; 0.5; 0.4; 0.3; 0.2"
 
 
 def test_verdicts_as_rows_and_as_json():
     verdicts = [verdict(0, "ok"), verdict(1, "alert"), verdict(2, "unknown", findings=(), reason="3 rows")]
     rows = table_rows(verdicts)
     assert all(len(row) == len(COLUMNS) for row in rows)
-    assert rows[0] == ("1970-01-01 00:00", "1h", "input_drift", "1,000", "no", "ok", "", "`x` psi 0.300 of 0.100")
+    assert rows[0] == (
+        "1970-01-01 00:00",
+        "1h",
+        "input_drift",
+        "1,000",
+        "no",
+        "ok",
+        "",
+        "`x` psi 0.300 of 0.100: over it, but 1,000 rows are too few to rule out chance",
+    )
     assert [row[-1] for row in rows[1:]] == ["`x` moved", "3 rows"]
     assert [Verdict.model_validate(entry) for entry in json.loads(as_json(verdicts))] == verdicts
+
+
+def test_requests_are_counted_as_requests():
+    few = Finding(
+        column=None, statistic="rejected_fraction", drift_score=1.0, threshold=0.5, is_drift=False,
+        details=FrozenDict({"requests": 15.0}),
+    )  # fmt: skip
+    told = what_was_found(verdict(0, "ok", signal="service", rows=15, findings=(few,)))
+    assert told.endswith("15 requests are too few to rule out chance")
+
+
+def test_a_state_whose_newest_window_is_fine_is_not_shown_beside_a_figure_as_if_it_were_why():
+    fine = drifting(0, state="alert")
+    assert what_was_found(fine) == "this window is within its limits: `x` psi 0.000 of 0.100"
+
+
+def test_what_joins_an_alert_and_is_no_column_is_told_in_words():
+    gone = Finding(
+        column=None, statistic="missing_columns", drift_score=1.0, threshold=0.0, is_drift=True, message="`y` is null"
+    )
+    hours = [drifting(hour, "x") for hour in range(4)]
+    hours[1:] = [each.model_copy(update={"findings": (*each.findings, gone)}) for each in hours[1:]]
+    found = alerts_of(hours, [], alerts=Alerts(), monitoring=Monitoring(), recipe="churn", at=9.0)
+    assert found[-1].what == (
+        "input_drift of version 2: alert since 1970-01-01 00:00 UTC, now also missing columns: `y` is null; `x` moved"
+    )
+
+
+def advised(state, scale, cause, advice, **more):
+    return verdict(0, state, scale, cause=cause, advice=advice, **{"vote": True, **more})
+
+
+def test_the_advice_is_that_of_the_worst_scale():
+    lasting = advised("lasting", HOUR, "lasting_drift", "retrain")
+    first_day = advised("ok", 24 * HOUR, "spike", "watch")
+    told = ["input_drift: probably the world has changed, and stays so; retrain"]
+    assert advice_lines([lasting, first_day]) == advice_lines([first_day, lasting]) == told
+    passing = lasting.model_copy(update={"vote": False, "cause": None, "advice": ""})
+    (line,) = advice_lines([passing, first_day])
+    assert "spike" not in line
+    assert "lasting, though its newest window does not vote" in line
+    assert advice_lines([verdict(0, "ok")]) == []

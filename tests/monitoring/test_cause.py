@@ -68,6 +68,10 @@ def test_hours_that_were_not_judged_blame_nothing():
     assert "season" not in causes(votes)
 
 
+STUCK = {"top_share": 1.0, "reference_top_share": 0.083, "reference_values": 11.9}
+"""As the month is in January's rows, 1 of 12."""
+
+
 @pytest.mark.parametrize(
     "details",
     [
@@ -77,6 +81,11 @@ def test_hours_that_were_not_judged_blame_nothing():
         {"top_share": 1.0, "reference_top_share": 0.4, "reference_values": 5.0},
         {"top_share": 1.0, "reference_top_share": 0.05, "reference_values": 1.1},
         {"new_category_fraction": 0.9},
+        {
+            **STUCK,
+            "independent_rows": 6.0,
+        },  # a week of half-hours, alike as prices are: that all are one value says much
+        {**STUCK, "reference_top_share": 0.0, "independent_rows": 1.1},  # a value that the reference never had
     ],
 )
 def test_columns_fed_nulls_one_value_or_new_levels_are_broken(details):
@@ -90,6 +99,8 @@ def test_columns_fed_nulls_one_value_or_new_levels_are_broken(details):
         {"top_share": 0.97, "reference_top_share": 0.6},  # it was nearly constant before
         {"top_share": 0.05, "reference_top_share": 1.0},  # a constant that came alive
         {"top_share": 1.0, "reference_top_share": 0.4, "reference_values": 1.9},  # one of two hotels sends no rows
+        {**STUCK, "independent_rows": 1.1},  # rows of one stretch of the reference have one value too
+        {**STUCK, "independent_rows": 4.5, "alike": 0.97},  # a month, and the reference showed weeks at most
         {"new_category_fraction": 0.3},
         {"new_category_fraction": 1.0, "null_fraction": 0.97, "reference_null_fraction": 0.97},
     ],
@@ -97,6 +108,17 @@ def test_columns_fed_nulls_one_value_or_new_levels_are_broken(details):
 def test_what_may_be_drift_is_not_called_broken(details):
     assert broken_columns([finding(**details)]) == []
     assert broken_columns([finding(is_drift=False, null_fraction=1.0)]) == []
+
+
+@pytest.mark.parametrize("length", [7 * 24 * HOUR, 30 * 24 * HOUR])
+def test_a_column_that_is_constant_in_each_stretch_of_the_reference_goes_by_the_calendar(length):
+    month = finding("month", **STUCK, independent_rows=1.1)
+    alone = verdict(0, findings=(month,), length=length)
+    assert probable_cause(alone, (), {"input_drift": alone}) == "season"
+    beside = verdict(0, findings=(month, finding("z", is_drift=False)), length=length)
+    assert probable_cause(beside, (), {"input_drift": beside}) == "season"
+    more = verdict(0, findings=(month, finding("z")), length=length)
+    assert probable_cause(more, (), {"input_drift": more}) == "spike"  # what else moved is no calendar
 
 
 def test_a_break_explains_what_follows_from_it_and_nothing_else():
@@ -118,3 +140,39 @@ def test_advice_never_says_retrain_where_something_broke():
     assert "retrain on recent rows" in advice(lasting, frozenset({"profile"}))
     assert advice(verdict(0, False), frozenset({"profile"})) == ""
     assert "does not help" in advice(verdict(0, signal="service"), frozenset({"service"}))
+
+
+READS = {"data_quality": {"profile", "facts"}, "input_drift": {"profile"}, "performance": {"labels"}}
+
+
+@pytest.mark.parametrize("signal", READS)
+def test_the_advice_fits_the_cause(signal):
+    def of(cause):
+        return advice(verdict(0, signal=signal).model_copy(update={"cause": cause}), frozenset(READS[signal]))
+
+    assert "watch whether it passes" in of("spike")
+    assert "makes it worse" in of("pipeline_break")
+    assert "retrain on recent rows" in of("lasting_drift")
+    assert "makes it worse" not in of("spike") + of("lasting_drift")
+
+
+def refused(share, signal="data_quality"):
+    found = Finding(column=None, statistic="rejected_fraction", drift_score=share, threshold=0.2, is_drift=True)
+    return verdict(0, signal=signal, findings=(found,))
+
+
+@pytest.mark.parametrize(("signal", "reads"), [("data_quality", "facts"), ("service", "service")])
+def test_where_most_is_refused_what_is_sent_broke_and_the_answers_say_where(signal, reads):
+    most = refused(1.0, signal)
+    assert probable_cause(most, (), {signal: most}) == "pipeline_break"
+    told = advice(most.model_copy(update={"cause": "pipeline_break"}), frozenset({reads}))
+    assert "`error.where`" in told
+    assert "/metrics" in told
+
+
+def test_a_part_that_is_refused_is_no_break_and_the_answers_still_say_where():
+    some = refused(0.3)
+    assert probable_cause(some, (), {"data_quality": some}) == "spike"
+    told = advice(some.model_copy(update={"cause": "spike"}), frozenset({"facts"}))
+    assert "`error.where`" in told
+    assert "makes it worse" not in told

@@ -96,3 +96,14 @@ def test_the_newest_row_has_an_age_by_arrival_alone(counted):
     assert facts_of(watched, WINDOW, ahead, {}, None).newest_age == 0.0
     by_event = make_watch(reference_rows=700, time="event")
     assert facts_of(by_event, WINDOW, late, {}, None).newest_age is None
+
+
+def test_of_what_is_missing_only_what_may_be_left_out_may_have_been(counted):
+    watched, counts = counted(60, x=[None] * 60)
+    assert facts_of(watched, WINDOW, counts, {}, None).omittable == ()
+    columns = tuple(
+        each.model_copy(update={"required": each.name != "x", "nullable": True}) for each in watched.signature.columns
+    )
+    lenient = replace(watched, signature=watched.signature.model_copy(update={"columns": columns}))
+    found = facts_of(lenient, WINDOW, counts, {}, None)
+    assert (found.missing, found.omittable) == (("x",), ("x",))

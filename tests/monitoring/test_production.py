@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from mlconfig.contracts import Context
+from mlconfig.contracts.catalog import Catalog
+from mlconfig.contracts.detector import Evidence, ScoreEvidence
 from mlconfig.monitoring.fold import fold_windows
 from mlconfig.monitoring.log import COUNTED
 from mlconfig.monitoring.production import baseline_of
 
-from .conftest import BEGIN, HOUR, Log, make_watch
+from .conftest import BEGIN, HOUR, Log, inputs, make_watch
 
 DAY = 24 * HOUR
 PERIOD = {"use": "production", "period": {"since": "2024-01-01", "until": "2024-02-01"}, "min_rows": 500}
@@ -69,3 +74,34 @@ def test_windows_are_compared_with_what_production_was(counted):
     assert missing.state == "unknown"
     assert missing.reason == "no rows of 2024-01-01 to 2024-02-01 are logged"
     assert missing.window.start > BEGIN
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_no_rows_of_training_stand_in_for_those_of_production(counted, kept):
+    _, hours = counted(range(3), 400)
+    signals = {"domain": {"name": "domain_classifier", "every": "1h"}}
+    watched = make_watch(signals=signals, reference=PERIOD)
+    watched.baseline.__dict__["rows"] = pa.table(inputs(np.random.default_rng(0), 2000)).select(["x", "z", "plan"])
+    reference = baseline_of(hours, watched, 3 * HOUR, "UTC") if kept else None
+    log = Log()
+    log.hour(10, 600)
+    found = log.passed(watched.with_production(reference), 11).verdicts
+    (domain,) = (verdict for verdict in found if verdict.signal == "domain")
+    assert (domain.vote, domain.state) == (None, "unknown")
+    assert domain.reason.endswith("counts are kept and no rows, which `domain_classifier` compares")
+    assert domain.reason.startswith("of 2024-01-01")
+
+
+@pytest.mark.parametrize("detector", ["confidence", "cbpe"])
+def test_figures_of_production_are_not_called_held_out(counted, detector):
+    watched, hours = counted(range(3), 400)
+    scores = hours[0][1].scores
+    evidence = Evidence(
+        watched.baseline.inputs, watched.baseline.inputs, (), 0.01,
+        scores=ScoreEvidence(
+            "binary", scores, scores, np.linspace(0, 1, 512), watched.metric, "accuracy", words="rows of May to June"
+        ),
+    )  # fmt: skip
+    (finding,) = Catalog().create("detector", detector, {}, Context()).check(evidence)
+    assert "on rows of May to June" in finding.message
+    assert "held-out" not in finding.message

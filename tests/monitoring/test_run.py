@@ -8,6 +8,7 @@ from mlconfig.contracts import Detector
 from mlconfig.contracts.detector import DetectorTags
 from mlconfig.monitoring.window_store import WindowStore
 from mlconfig.records.feedback import key_text
+from mlconfig.records.verdict import Finding
 
 HOUR = 3600.0
 BEGIN = 473_000 * HOUR
@@ -152,8 +153,8 @@ def test_late_labels_ripen(new_log, watch):
     early = log.passed(watched_, 6)
     assert len(by_signal(early, "performance")) == 3
     (skipped,) = early.skipped
-    assert skipped.startswith("performance: 3 window(s) of 3600 s wait for labels until they are 10800 s old")
-    assert skipped.endswith("the oldest is 7200 s old and has 600 of 600")
+    assert skipped.startswith("performance: 3 windows of 1 h wait for labels, at most until 3 h old")
+    assert skipped.endswith("the oldest is 2 h old and has 1 of 600")
     late = log.passed(watched_, 9, early.verdicts)
     assert [verdict.window.start for verdict in by_signal(late, "performance")] == [BEGIN + h * HOUR for h in (3, 4, 5)]
     assert by_signal(late, "performance")[-1].state == "alert"
@@ -185,7 +186,7 @@ def test_coverage_is_reported_and_too_few_labels_are_unknown(new_log, watch):
     assert first.rows == 300
     assert first.findings[0].details["coverage"] == 0.5
     assert second.state == "unknown"
-    assert second.reason == "120 of 600 predictions have a label: too few, or of one class only"
+    assert second.reason == "120 of 600 predictions with a label, and 200 are needed"
 
 
 def test_more_labels_judge_a_window_again_and_change_later_states(new_log, watch):
@@ -201,6 +202,28 @@ def test_more_labels_judge_a_window_again_and_change_later_states(new_log, watch
     states = [verdict.state for verdict in by_signal(second, "performance")]
     assert states[:5] == ["ok", "suspect", "alert", "alert", "alert"]
     assert log.passed(watch(labels={"maturity": "1m"}), 7, kept(first.verdicts, second.verdicts)).verdicts == ()
+
+
+def test_a_window_with_all_its_labels_waits_for_none(new_log, watch):
+    log, watched_ = new_log(), watch(labels={"maturity": "30d"})
+    log.hour(0, label_delay=60)
+    log.hour(1, label_delay=60, labelled=0.9)
+    found = log.passed(watched_, 3)
+    assert [verdict.window.start for verdict in by_signal(found, "performance")] == [BEGIN]
+
+
+def test_a_corrected_label_judges_its_window_again(new_log, watch):
+    log, watched_ = new_log(), watch(labels={"maturity": "1m"})
+    ids, *_ = log.hour(0, label_delay=60, accuracy=0.5)
+    first = log.passed(watched_, 2)
+    assert by_signal(first, "performance")[0].vote is True
+    right = log.predictions.column("prediction").to_pylist()
+    log.label(ids, np.array([answer == '"yes"' for answer in right]), BEGIN + 3 * HOUR, label_version=2)
+    second = log.passed(watched_, 4, first.verdicts)
+    again = by_signal(second, "performance")[0]
+    assert (again.window, again.vote, again.revisions) == (by_signal(first, "performance")[0].window, False, len(ids))
+    third = log.passed(watched_, 5, kept(first.verdicts, second.verdicts))
+    assert by_signal(third, "performance") == [], "and not once more"
 
 
 def test_labels_by_key_a_corrected_label_and_one_too_late(new_log, watch):
@@ -254,7 +277,7 @@ def test_a_row_from_the_future_or_without_event_time_is_left_out(new_log, watch)
     times[0], times[1] = 1e11, None
     log._predictions = [table.set_column(table.schema.get_field_index("event_time"), "event_time", pa.array(times))]
     found = log.passed(watch(time="event"), 2)
-    assert found.skipped[0] == "2 predictions have no event time, or one in the future"
+    assert found.skipped[0] == "2 predictions without an event time, or with one in the future"
     assert max(verdict.window.end for verdict in found.verdicts) <= BEGIN - 30_000 * HOUR + 2 * HOUR
 
 
@@ -296,8 +319,59 @@ def test_a_detector_that_answers_nonsense_is_unknown_and_the_others_go_on(new_lo
     found = log.passed(watched_, 1)
     verdict = by_signal(found, "input_drift")[0]
     assert verdict.state == "unknown"
-    assert verdict.reason.startswith("the detector `psi` raised ")
+    assert verdict.reason.startswith("the detector `psi` ")
     assert by_signal(found, "data_quality")[0].state == "ok"
+
+
+NAN, INF = float("nan"), float("inf")
+FINE = {"column": "x", "statistic": "psi", "drift_score": 1.0, "threshold": 0.1, "is_drift": True}
+
+
+@pytest.mark.parametrize("how", ["built", "constructed"])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"drift_score": NAN}, "gave a finding whose drift_score is nan, which is no finite number"),
+        ({"threshold": INF}, "gave a finding whose threshold is inf, which is no finite number"),
+        ({"p_value": NAN}, "gave a finding whose p_value is nan, which is no finite number"),
+        ({"details": {"value": -INF}}, "gave a finding whose details.value is -inf, which is no finite number"),
+        ({"shown_by": ("x", "nope")}, "gave a finding about the column `nope`, which the version does not have"),
+        ({"column": "nope"}, "gave a finding about the column `nope`, which the version does not have"),
+    ],
+    ids=str,
+)
+def test_a_finding_that_can_not_be_is_unknown_with_its_detector_and_what_is_wrong(new_log, watch, wrong, said, how):
+    class Strange(Detector):
+        tags = DetectorTags()
+
+        def check(self, evidence):
+            return ((Finding if how == "built" else Finding.model_construct)(**{**FINE, **wrong}),)
+
+    log, watched_ = new_log(), watch()
+    log.hour(0)
+    object.__setattr__(watched_, "detectors", {**watched_.detectors, "input_drift": Strange()})
+    found = log.passed(watched_, 1)
+    verdict = by_signal(found, "input_drift")[0]
+    assert (verdict.vote, verdict.state, verdict.findings) == (None, "unknown", ())
+    assert verdict.reason == f"the detector `psi` {said}"
+    assert by_signal(found, "data_quality")[0].state == "ok"
+
+
+def test_a_finding_of_the_wrong_types_is_told_without_the_validator_s_words(new_log, watch):
+    class Strange(Detector):
+        tags = DetectorTags()
+
+        def check(self, evidence):
+            return (Finding(**{**FINE, "drift_score": "high", "is_drift": 7}),)
+
+    log, watched_ = new_log(), watch()
+    log.hour(0)
+    object.__setattr__(watched_, "detectors", {**watched_.detectors, "input_drift": Strange()})
+    reason = by_signal(log.passed(watched_, 1), "input_drift")[0].reason
+    assert reason == (
+        "the detector `psi` gave a finding whose drift_score is 'high', which is no number; is_drift is 7, "
+        "which is neither true nor false"
+    )
 
 
 def test_a_signal_may_name_its_columns(new_log, watch):

@@ -291,6 +291,23 @@ def test_hotel_bookings_a_frozen_model_decays_and_the_month_is_told(tmp_path):
 BIKES = ["hr", "holiday", "weekday", "workingday", "weathersit", "temp", "hum", "windspeed"]
 
 
+@pytest.mark.parametrize("every", ["7d", "30d"])
+def test_bike_sharing_an_ordinary_month_is_the_calendar_and_no_break(tmp_path, every):
+    frame = pd.read_csv(DATA / "bike_sharing" / "hour.csv")
+    days = pd.to_datetime(frame.dteday, format="%m/%d/%y")
+    when = np.array([day.replace(tzinfo=UTC).timestamp() for day in days]) + 3600.0 * frame.hr.to_numpy()
+    story = Story(tmp_path, frame, ["mnth", *BIKES], "cnt", when, when < seconds("2012-01-01"), "rmse")
+    live = np.flatnonzero(when >= seconds("2012-01-01"))
+    known = story.told(live, every=every)
+    assert "pipeline_break" not in {verdict.cause for each in known.values() for verdict in each}
+    only = {**ONLY_DRIFT, "input_drift": {"name": "ks", "columns": ["mnth"]}}  # knows nothing of rows that are alike
+    drift = story.told(live, every=every, signals=only)["input_drift"]
+    assert votes(drift) == len(drift)
+    within = [verdict for verdict in drift if verdict.findings[0].details["top_share"] >= 0.9]
+    assert {verdict.cause for verdict in within} == {"season"}
+    assert "pipeline_break" not in {verdict.cause for verdict in drift}
+
+
 def test_bike_sharing_weather_is_no_drift_and_growth_is_told_by_performance(tmp_path):
     frame = pd.read_csv(DATA / "bike_sharing" / "hour.csv")
     days = pd.to_datetime(frame.dteday, format="%m/%d/%y")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlconfig.monitoring.budget import MONTH, alpha, checks_a_month
 from mlconfig.monitoring.persistence import restate, state_of
 from mlconfig.monitoring.windows import scale_lengths, watermark, window_at, windows_between
-from mlconfig.records.verdict import Verdict
+from mlconfig.records.verdict import Finding, Verdict
 from mlconfig.sections.monitoring import Monitoring, Persistence
 from mlconfig.vocabulary import Window
 
@@ -79,6 +79,40 @@ def verdicts(votes):
 
 def states(votes, persistence=DEFAULT):
     return [verdict.state for verdict in restate(verdicts(votes), persistence, -1.0)]
+
+
+def test_what_was_found_days_ago_is_another_episode_where_nobody_asked_between():
+    """Three incidents, each asked about for four hours, days apart."""
+    hours = [day * 72 + hour for day in range(3) for hour in range(4)]
+    asked = [at_hour(hour) for hour in hours]
+    alone = restate(asked, DEFAULT, -1.0, gaps=True)
+    assert [verdict.state for verdict in alone] == ["ok", "suspect", "alert", "alert"] * 3
+    assert [verdict.since for verdict in alone[1::4]] == [0.0, 72.0, 144.0]
+    assert restate(asked, DEFAULT, -1.0)[-1].state == "lasting", "windows that do not exist are no gap"
+    through = restate([*asked[:4], at_hour(5)], DEFAULT, -1.0, gaps=True)
+    assert (through[-1].state, through[-1].since) == ("alert", 0.0)
+
+
+def at_hour(hour):
+    return verdicts([True])[0].model_copy(update={"window": Window(start=float(hour), end=hour + 1.0), "scale": 1.0})
+
+
+def told_apart(hour, *columns):
+    """A window whose rows a classifier tells apart by these columns."""
+    found = Finding(
+        column=None, statistic="domain_auc", drift_score=0.9, threshold=0.6, is_drift=bool(columns), shown_by=columns
+    )
+    return at_hour(hour).model_copy(update={"vote": bool(columns), "findings": (found,)})
+
+
+def test_a_finding_about_all_columns_votes_for_those_that_show_it():
+    """Columns that break one after the other last no longer than either, also where one figure is of them all."""
+    hours = [*(told_apart(i, "x") for i in range(10)), told_apart(10), *(told_apart(i, "y") for i in range(11, 23))]
+    found = restate(hours, DEFAULT, -1.0)
+    assert [verdict.state for verdict in found].index("lasting") == 11 + 11
+    assert found[-1].since == 11.0
+    both = restate([*hours[:10], *(told_apart(i, "x", "y") for i in range(10, 13))], DEFAULT, -1.0)
+    assert (both[-1].state, both[-1].since) == ("lasting", 0.0)
 
 
 def test_a_step_is_suspected_in_two_windows_and_lasts_after_twelve():

@@ -303,6 +303,12 @@ def test_all_zones_bear_a_page(make, small):
         assert f"({zone})" in render(make.report(72, time_zone=zone))
 
 
+def test_a_narrow_list_says_what_its_times_are(make):
+    page = render(make.report(48, alerts=(make.alert(1, what="`x` drifts"), make.alert(5, what="over", resolved=True))))
+    assert re.search(r'<span class="?stacked"?>ended </span><time', page)
+    assert re.search(r"@media ?\(max-width: ?40rem\) ?\{\s*\.stacked ?\{ ?display: ?inline", page)
+
+
 def test_an_episode_shows_what_was_said_first_and_last_each_beside_its_time(make):
     said = (make.alert(1, what="`x` drifts"), make.alert(5, what="`x` and `z` drift", state="lasting", repeated=True))
     words = Parsed(render(make.report(48, alerts=said))).words

@@ -79,6 +79,20 @@ def test_a_signal_without_columns_tells_its_finding(make):
     assert card.much == "At worst 4.0× its limit: loss of quality 0.12 where 0.03 is allowed"
 
 
+def test_where_nothing_is_allowed_there_is_no_multiple_of_it(make):
+    gone = make.finding(None, 1.0, 0.0, statistic="missing_columns", message="`a` is null in every row")
+    some = make.finding("a", 0.02, 0.0, statistic="new_category_fraction")
+    (card,) = told([make.verdict("data_quality", 1, [gone, some], state="alert")])
+    assert card.much == "At worst: missing columns 1 where none is allowed"
+    assert card.places[0].much == "new categories 2.0 %, where none is allowed"
+
+
+def test_a_service_is_judged_by_requests(make):
+    found = make.finding(None, 0.6, 0.5, statistic="rejected_fraction", message="refused")
+    (card,) = told([make.verdict("service", 1, [found], state="alert").model_copy(update={"detector": "service"})])
+    assert card.seen.endswith(" requests")
+
+
 def test_many_columns_are_named_by_six(make):
     (card,) = told([make.verdict("input_drift", 1, [make.finding(f"c{i}", 0.2 + i) for i in range(40)], state="alert")])
     assert [place.column for place in card.places] == ["c39", "c38", "c37", "c36", "c35", "c34"]
