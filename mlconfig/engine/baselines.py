@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def baseline_files(
-    study: Study, prepared: Prepared, packaged: PackagedModel, signature: Signature, holdout: Feeds
+    study: Study, prepared: Prepared, packaged: PackagedModel, signature: Signature, holdout: Feeds, whose: Any = None
 ) -> dict[str, bytes]:
-    """The files of ``monitoring.baseline``. ``holdout``: the packed rows of ``prepared.parts.test``."""
+    """The files of ``monitoring.baseline``. ``holdout``: the packed rows of ``prepared.parts.test``. ``whose``: each row's
+    subject as a digest [rows], where rows are somebody's.
+    """
     packing, rows = prepared.packing, prepared.parts.test
     y = prepared.y[rows]
     names = {"num": packing.numeric, "cat": packing.categorical, "time": packing.timestamp}
@@ -30,9 +32,8 @@ def baseline_files(
         y,
         0,
     )
-    return make_baseline(
-        study.table, signature, _held_out(packaged, signature, holdout, rows, y), _moments(study), importance, 0
-    )
+    held_out = _held_out(packaged, signature, holdout, rows, y)
+    return make_baseline(study.table, signature, held_out, _moments(study), importance, 0, whose)
 
 
 def _held_out(packaged: PackagedModel, signature: Signature, holdout: Feeds, rows: Any, y: Any) -> HeldOut:

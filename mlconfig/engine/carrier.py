@@ -9,10 +9,11 @@ from typing import Any
 from mlconfig.engine.executors import Executor
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.report import Progress, StepEvent
+from mlconfig.engine.watched_columns import check_as_read
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.step import BaseStep
-from mlconfig.plan.steps import PackageStep
+from mlconfig.plan.steps import PackageStep, ReadStep
 
 
 def files_stand(job: Job, output: Output) -> bool:
@@ -50,6 +51,8 @@ class Carrier:
             return self._make(step)
         if isinstance(step, PackageStep) and not files_stand(self.job, output):
             return self._make_version_again(step, output)
+        if isinstance(step, ReadStep):
+            check_as_read(self.job, output)
         self._tell(StepEvent(step.id, "kept", note=str(output.get("note", ""))))
         self.job = self.job.after(step, output)
         return output

@@ -1,7 +1,7 @@
 """The controller: a detached actor that looks after all endpoints of a project, level by level.
 
 Each tick reads the state anew and does what is missing: compaction, watching, alerts, the retraining policy, rollouts on their
-way. It keeps nothing in memory that matters; the lease, not the actor, is the fence.
+way, batches that are due. It keeps nothing in memory that matters; the lease, not the actor, is the fence.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 import ray
 
 from mlconfig.engine.aliases import project_aliases
+from mlconfig.engine.batch_on_ray import Apart
+from mlconfig.engine.courtesy import give_way
 from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.executors.on_ray import connect_cluster
 from mlconfig.engine.head.client import NAMESPACE
@@ -26,6 +28,7 @@ from mlconfig.engine.heartbeat import Heartbeat, beat
 from mlconfig.engine.live import applied_plans
 from mlconfig.engine.pace import Pace, stamp
 from mlconfig.engine.retrain import carry_rollout
+from mlconfig.engine.schedule import Schedule
 from mlconfig.engine.telling import deliver
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import MlconfigError
@@ -37,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "mlconfig-controller"
 TICK_S = 1.0
+REOPEN_S = 60.0
 SETTLE_S = 1.0
 """A prediction is stamped before it is logged; so long after its end a window is taken to be complete."""
 
@@ -54,6 +58,9 @@ class Controller:
         self._telling: dict[str, Any] = {}
         self._shown: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
+        self._schedule = Schedule(workspace, Apart())
+        self._store: Store | None = None
+        self._reopen_at = 0.0
         self._thread = threading.Thread(target=self._tick_for_ever, name="controller", daemon=True)
         self._thread.start()
 
@@ -71,20 +78,32 @@ class Controller:
     def _tick(self, plan: Plan) -> None:
         """One recipe's turn. A fault is kept to be shown, and the next tick tries again."""
         try:
-            with Store.open(self.workspace.state_uri) as store:
-                self._look_after_rollout(plan, store)
-                self._look_after_aliases(plan, store)
-                self._look_after_windows(plan, store)
-                self._look_after_alerts(plan, store)
+            store = self._opened()
+            self._look_after_rollout(plan, store)
+            self._look_after_aliases(plan, store)
+            self._schedule.look_after(plan, store, time.time())
+            self._look_after_windows(plan, store)
+            self._look_after_alerts(plan, store)
             if plan.name not in self._turn_faults:  # what a turn failed with holds until one succeeds
                 self.faults.pop(plan.name, None)
         except Exception as error:  # noqa: BLE001 — the controller outlives every fault of one recipe
+            self._reopen_at = 0.0
             if self.faults.get(plan.name) != str(error):
                 logger.warning("%s: %s", plan.name, error)
             self.faults[plan.name] = str(error)
         with suppress(OSError):  # a full disk is told by what needs it
             sign = Heartbeat(self.turns[plan.name], time.time(), self.faults.get(plan.name, ""))
             beat(self.workspace, plan.name, sign)
+
+    def _opened(self) -> Store:
+        """The state. Opening it takes longer than a tick's questions; but a file may be replaced under an open one."""
+        now = time.monotonic()
+        if now >= self._reopen_at:
+            if self._store is not None:
+                self._store.close()
+            self._store, self._reopen_at = Store.open(self.workspace.state_uri), now + REOPEN_S
+        assert self._store is not None
+        return self._store
 
     def _look_after_windows(self, plan: Plan, store: Store) -> None:
         """Have a task do a turn of the cycle when something is new and the rest after the last is over."""
@@ -160,7 +179,7 @@ class Controller:
         rollout = store.rollouts.open(deploy.endpoint)
         if rollout is not None and rollout.request.get("kind") == "retrain":
             cpus = plan.step(TrainStep).model.resources.cpus
-            worker = ray.remote(carry_rollout).options(num_cpus=cpus, max_retries=0)
+            worker = ray.remote(carry_rollout_apart).options(num_cpus=cpus, max_retries=0)
             self._running[plan.name] = rollout.id, worker.remote(self.workspace, plan, rollout.id)
 
     def _note_accident(self, store: Store, task: Any) -> None:
@@ -187,6 +206,9 @@ class Controller:
 class Turns:
     """An actor whose only work is turns: what they load and count leaves the controller small."""
 
+    def __init__(self) -> None:
+        give_way()
+
     def take(self, workspace: Workspace, plan: Plan) -> tuple[bool, float]:
         """One turn of the cycle: whether it found nothing left to do, and the seconds it took."""
         began = time.monotonic()
@@ -194,6 +216,12 @@ class Turns:
             report = run_cycle(workspace, plan, store, time.time() - SETTLE_S)
         found_nothing = not report.verdicts and not (report.decision is not None and report.decision.retrain)
         return found_nothing, time.monotonic() - began
+
+
+def carry_rollout_apart(workspace: Workspace, plan: Plan, rollout_id: str) -> None:
+    """A retrain, in a process of its own."""
+    give_way()
+    carry_rollout(workspace, plan, rollout_id)
 
 
 def send_alerts(workspace: Workspace, plan: Plan) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from mlconfig.contracts.trigger import TriggerView
 from mlconfig.engine.champion import Champion, champion_of
+from mlconfig.engine.evidence import counts_since, spent, unspent
+from mlconfig.engine.keeping import keep_retention
 from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.passage import retrain_on_its_way
 from mlconfig.engine.retrain import record_request
@@ -20,10 +23,12 @@ from mlconfig.errors import EngineError
 from mlconfig.lifecycle.policy import Decision, decide
 from mlconfig.lifecycle.store import Store
 from mlconfig.monitoring.alerts import wanted_retrain, wanted_rollback
-from mlconfig.monitoring.run import PassResult, run_pass
+from mlconfig.monitoring.run import PassInput, PassResult, Progress, run_pass
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep, MonitorStep, RetrainStep
 from mlconfig.records.metrics_snapshot import write_snapshot
+from mlconfig.records.prediction_log import SHADOW
+from mlconfig.records.removed import tidying
 from mlconfig.records.route import RouteTable
 from mlconfig.records.service_compaction import compact_service_log
 from mlconfig.records.verdict import Alert, Verdict
@@ -55,7 +60,9 @@ class StoredManifest:
         self.store.manifest.add(row.segment, row.files, rows=row.rows, now=self.now)
 
 
-def run_cycle(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: bool = True) -> CycleReport:
+def run_cycle(
+    workspace: Workspace, plan: Plan, store: Store, now: float, *, act: bool = True, progress: Progress | None = None
+) -> CycleReport:
     """Do one turn. Repeated at once it finds nothing new.
 
     Args:
@@ -64,41 +71,70 @@ def run_cycle(workspace: Workspace, plan: Plan, store: Store, now: float, *, act
         store: the lifecycle's.
         now: the clock, seconds since 1970.
         act: whether a retrain that the policy wants is requested; else it is only said.
+        progress: hears of the windows as they are judged.
     """
     deploy, monitor = plan.find(DeployStep), plan.find(MonitorStep)
     champion = champion_of(workspace, store, deploy.endpoint) if deploy is not None else None
     if deploy is None or champion is None:
         return CycleReport()
-    compact(workspace.predictions(deploy.endpoint), StoredManifest(store, now))
-    for tidy in (compact_labels, partial(compact_service_log, now=now)):
-        with suppress(OSError):  # a full disk must not keep anything from being judged; there may be room next time
-            tidy(workspace.predictions(deploy.endpoint))
-    if monitor is None:
-        return CycleReport(decision=_policy(workspace, plan, store, now, act=act))
-    result, alerts = _watch(workspace, plan, store, champion, now, act=act)
-    return CycleReport(result.verdicts, result.skipped, alerts, _policy(workspace, plan, store, now, act=act))
+    _tidy(workspace.predictions(deploy.endpoint), store, now)
+    try:
+        if monitor is None:
+            return CycleReport(decision=_policy(workspace, plan, store, now, act=act))
+        result, alerts = _watch(workspace, plan, store, champion, now, act=act, progress=progress)
+        return CycleReport(result.verdicts, result.skipped, alerts, _policy(workspace, plan, store, now, act=act))
+    finally:  # rows are judged before they go, and go also where they cannot be judged
+        with suppress(OSError):
+            keep_retention(workspace, plan, store, now)
+
+
+def _tidy(folder: Path, store: Store, now: float) -> None:
+    """Move what is closed into Parquet, alone: who erases rows must find them in one place."""
+    with tidying(folder):
+        for log in (folder, folder / SHADOW):
+            compact(log, StoredManifest(store, now), now)
+        for tidy in (compact_labels, partial(compact_service_log, now=now)):
+            with suppress(OSError):  # a full disk must not keep anything from being judged; there may be room next time
+                tidy(folder)
 
 
 def _watch(
-    workspace: Workspace, plan: Plan, store: Store, champion: Champion, now: float, *, act: bool
+    workspace: Workspace,
+    plan: Plan,
+    store: Store,
+    champion: Champion,
+    now: float,
+    *,
+    act: bool,
+    progress: Progress | None,
 ) -> tuple[PassResult, tuple[Alert, ...]]:
     monitor, version = plan.step(MonitorStep), champion.route.version
     watch = make_watch(workspace, plan, store, champion, now)
-    request = pass_input(workspace, watch, store, now)
+    begin = counts_since(workspace, plan, store, monitor.endpoint)
+    request = replace(pass_input(workspace, watch, store, now, begin), progress=progress)
     result = run_pass(request)
     store.verdicts.add(result.verdicts)
-    alerts = tell(plan, store, result.verdicts, request.verdicts, version, now)
+    news, history = _news(result, request)
+    alerts = tell(plan, store, news, history, version, now)
     wish = wanted_rollback(store.alerts.open(monitor.endpoint, version))
     if wish is not None and act:
         roll_back(workspace, plan, store, wish, now)
-    _show(workspace, plan, store, version, now)
+    _show(workspace, plan, store, version, now, begin)
     return result, alerts
 
 
-def _show(workspace: Workspace, plan: Plan, store: Store, version: str, now: float) -> None:
+def _news(result: PassResult, request: PassInput) -> tuple[list[Verdict], list[Verdict]]:
+    """What a pass found of new windows, and what was known or is judged anew: that is shown, and told where it holds now."""
+    again = {(old.signal, old.scale, old.window.start) for old in request.outdated}
+    anew = [new for new in result.verdicts if (new.signal, new.scale, new.window.start) in again]
+    news = [new for new in result.verdicts if (new.signal, new.scale, new.window.start) not in again]
+    return news, [*request.verdicts, *anew]
+
+
+def _show(workspace: Workspace, plan: Plan, store: Store, version: str, now: float, begin: float) -> None:
     """Leave the newest figures where `/metrics` finds them; a full disk is told by what needs it."""
     monitor = plan.step(MonitorStep)
-    latest, alerts = store.verdicts.latest(monitor.endpoint, version), store.alerts.open(monitor.endpoint)
+    latest, alerts = store.verdicts.latest(monitor.endpoint, version, begin), store.alerts.open(monitor.endpoint)
     with suppress(OSError):
         write_snapshot(workspace.predictions(monitor.endpoint), latest, alerts, at=now, metric=monitor.metric)
 
@@ -113,13 +149,18 @@ def _policy(workspace: Workspace, plan: Plan, store: Store, now: float, *, act: 
     view = _view(workspace, plan, store, now)
     route = store.routes.current(endpoint)
     open_alerts = store.alerts.open(endpoint, route.champion.version) if route is not None else []
-    decision = decide(step.retraining, triggers, view, wanted_retrain(open_alerts))
+    fresh = {verdict.signal for verdict in view.verdicts}
+    wish = wanted_retrain(alert for alert in open_alerts if alert.signal in fresh)
+    decision = decide(step.retraining, triggers, view, wish)
     if decision.retrain and act:
         drifting = [verdict.since for verdict in view.verdicts if verdict.vote and verdict.since is not None]
         try:
             with tenure(store, endpoint, patience=0.5) as lease:
                 since = min(drifting, default=None)
-                record_request(store, plan, lease, reason=decision.reason, now=view.now, drift_since=since)
+                record_request(
+                    store, plan, lease, reason=decision.reason, now=view.now, drift_since=since,
+                    evidence=spent(view.verdicts),
+                )  # fmt: skip
         except EngineError:
             return decision  # somebody is at work on the endpoint; the next turn asks again
     return decision
@@ -129,13 +170,14 @@ def _view(workspace: Workspace, plan: Plan, store: Store, now: float) -> Trigger
     endpoint = plan.step(DeployStep).endpoint
     route = store.routes.current(endpoint)
     assert route is not None
+    begin = counts_since(workspace, plan, store, endpoint)
     retrains = [each for each in store.rollouts.all(endpoint) if each.request.get("kind") == "retrain"]
     live = next((each for each in reversed(retrains) if each.version == route.champion.version), None)
     return TriggerView(
         now=endpoint_now(workspace, plan, now),
         live_since=float(live.request["now"]) if live is not None else _first_live(workspace, plan, route),
         last_retrain=float(retrains[-1].request["now"]) if retrains else None,
-        verdicts=tuple(store.verdicts.latest(endpoint, route.champion.version)),
+        verdicts=unspent(store, endpoint, store.verdicts.latest(endpoint, route.champion.version, begin)),
         time_zone=plan.time_zone,
     )
 

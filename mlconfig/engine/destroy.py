@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 
 from mlconfig.engine.head import connect, destroy_head, disconnect, find_head
-from mlconfig.engine.live import applied_plans
+from mlconfig.engine.live import applied_plans, end_plan, has_state
 from mlconfig.engine.workspace import Workspace
+from mlconfig.errors import MlconfigError
+from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep
 
@@ -26,7 +29,7 @@ def destroy_all(workspace: Workspace) -> int:
             disconnect()  # Ray ends a process whose cluster goes away under it
         ended = destroy_head(workspace.storage)
     for plan in applied_plans(workspace):
-        workspace.plan_file(plan.name).unlink(missing_ok=True)
+        _forget(workspace, plan)
     return ended
 
 
@@ -39,11 +42,21 @@ def destroy_endpoint(workspace: Workspace, plan: Plan) -> str:
         ended = destroy_all(workspace)
         return f"ended {ended} process(es)" if ended else "nothing was running"
     found = _remove(workspace, plan)
-    workspace.plan_file(plan.name).unlink(missing_ok=True)
+    _forget(workspace, plan)
     kept = ", ".join(other.name for other in others)
     return (
         f"`{plan.name}` no longer answers" + (f"; {kept} goes on" if kept else "") if found else "nothing was running"
     )
+
+
+def _forget(workspace: Workspace, plan: Plan) -> None:
+    """Nothing is applied any more, so no time of a batch that passes from now on is missed."""
+    end_plan(workspace, plan.name)
+    with suppress(MlconfigError):  # a database that is away holds up no end
+        if plan.find(DeployStep) is None or not has_state(workspace):
+            return
+        with Store.open(workspace.state_uri) as store:
+            store.batches.rest(plan.name, time.time(), "ended with `mlconfig destroy`")
 
 
 def _remove(workspace: Workspace, plan: Plan) -> int:

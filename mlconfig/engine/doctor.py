@@ -130,7 +130,7 @@ def _ports(workspace: Workspace) -> Iterator[Check]:
     if head is None:
         return
     open_ones = [f"{each.host}:{each.port} ({each.process})" for each in listening(head) if not each.is_loopback]
-    found = f"endpoints at http://127.0.0.1:{head.http_port}"
+    found = f"endpoints at {head.url}"
     yield Check("ports", "ok", found)
     if open_ones:
         hint = "Ray's own ports ask for the token; keep the machine behind a firewall all the same"

@@ -7,17 +7,23 @@ further one answers below ``/v1/{endpoint}`` alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from mlconfig.engine.address import grpc_address
 from mlconfig.engine.ask import answers
+from mlconfig.engine.doorway import refuse_open_to_all
+from mlconfig.engine.fast_lane import CALLBACK
+from mlconfig.engine.grpc_door import message_limit
 from mlconfig.engine.head.head import find_head
 from mlconfig.engine.replica import settings_of
 from mlconfig.engine.serve_api import (
     application_names,
+    application_status,
     delete_application,
     deploy_application,
     start_serve,
@@ -30,30 +36,39 @@ from mlconfig.sections import Serving
 
 HOST, PORT = "127.0.0.1", 8000
 ANSWERS_S = 30.0
+ATTEMPT = "MLCONFIG_ATTEMPT"
+"""Tells declarations apart: Serve does not try one again that failed, though its fault, in a plugin for example, is mended."""
 
 
-def declare(workspace: Workspace, endpoint: str, serving: Serving) -> str:
+def declare(workspace: Workspace, endpoint: str, serving: Serving, plugins: Sequence[str]) -> str:
     """Have replicas answer at an endpoint; returns the URL below which it does. Raises ``ServingError`` with Serve's words."""
     url = _start(workspace)
-    kept = _read(workspace)
-    running = set(application_names())
-    routes = {name: prefix for name, prefix in kept.get("routes", {}).items() if name in running}
+    refuse_open_to_all(url, serving)
+    kept = _kept(workspace)
+    routes, attempts = kept["routes"], kept["attempts"]
     prefix = routes.setdefault(endpoint, f"/v1/{endpoint}" if "/" in routes.values() else "/")
-    scaling = dict(serving.autoscaling_config) if serving.autoscaling_config is not None else None
+    if application_status(endpoint).status == "DEPLOY_FAILED":
+        attempts[endpoint] = attempts.get(endpoint, 0) + 1
+    calls = grpc_address(workspace, serving, plugins)
+    write_json(_file(workspace), {**kept, "url": url, "grpc": calls, "address": workspace.engine.address})
+    environment = CALLBACK | message_limit(serving.limits.body) | {ATTEMPT: str(attempts.get(endpoint, 0))}
+    declared = serving.autoscaling_config
+    scaling = declared.model_dump(mode="json", exclude_none=True) if declared is not None else None
+    if serving.lane == "fast" and scaling is not None:
+        scaling.setdefault("policy", {"policy_function": "mlconfig.engine.lane_policy:by_ongoing"})
     deploy_application(
         endpoint,
         "mlconfig.engine.replica:build",
-        {"settings": settings_of(workspace, endpoint, serving)},
+        {"settings": settings_of(workspace, endpoint, serving, plugins)},
         deployment="Replica",
         num_replicas=None if scaling is not None else serving.num_replicas,
         max_ongoing_requests=serving.max_ongoing_requests,
         autoscaling_config=scaling,
         route_prefix=prefix,
-        ray_actor_options={"num_cpus": 0.1},
+        ray_actor_options={"num_cpus": 0.1, "runtime_env": {"env_vars": environment}},
     )
     wait_running(endpoint)
     _wait_answering(f"{url}/v1/{endpoint}")
-    write_json(_file(workspace), {"url": url, "routes": routes, "address": workspace.engine.address})
     return url
 
 
@@ -89,6 +104,14 @@ def _start(workspace: Workspace) -> str:
 
 def _file(workspace: Workspace) -> Path:
     return workspace.storage / "serve.json"
+
+
+def _kept(workspace: Workspace) -> dict[str, Any]:
+    """What is known of the endpoints that are declared now: the path of each, and how often it was tried anew."""
+    kept, declared = _read(workspace), set(application_names())
+    for key in ("routes", "attempts"):
+        kept[key] = {name: value for name, value in kept.get(key, {}).items() if name in declared}
+    return kept
 
 
 def _read(workspace: Workspace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from contextlib import suppress
@@ -11,7 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.engine.champion import Champion, champion_of
+from mlconfig.engine.label_effects import Imported, effects_of
 from mlconfig.engine.live import has_state
 from mlconfig.engine.rows import read_rows
 from mlconfig.engine.workspace import Workspace
@@ -19,17 +22,18 @@ from mlconfig.errors import DataError, EngineError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep
-from mlconfig.records.prediction_log import FEEDBACK
+from mlconfig.records.feedback import label_table
+from mlconfig.records.prediction_log import FEEDBACK, PredictionLog
+from mlconfig.records.pseudonym import Pseudonyms
 from mlconfig.records.segment_writer import SegmentWriter
 from mlconfig.records.signature import Signature
 from mlconfig.serving.feedback import FeedbackDecoder
-from mlconfig.serving.refusal import RequestRefusedError
 
 BLOCK = 1000
 
 
-def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
-    """Import a CSV or Parquet file of labels; returns how many. All rows are checked before the first is written.
+def import_file(workspace: Workspace, plan: Plan, file: Path) -> Imported:
+    """Import a CSV or Parquet file of labels; returns what they change. All rows are checked before the first is written.
 
     Raises:
         DataError: a column is missing, or a row's label is none of the classes; names the row.
@@ -39,12 +43,15 @@ def import_file(workspace: Workspace, plan: Plan, file: Path) -> int:
     champion = _champion(workspace, endpoint) if has_state(workspace) else None
     if champion is None:
         raise EngineError(f"no version is live at `{endpoint}`", hint="`mlconfig apply` first")
-    decoder = FeedbackDecoder(champion.signature)
+    pseudonyms = Pseudonyms.open(workspace.storage) if champion.signature.hashes else None
+    decoder = FeedbackDecoder(champion.signature, pseudonyms=pseudonyms)
     records: list[bytes] = []
     for number, row in enumerate(_rows(read_rows(file), champion.signature, file), start=1):
         records += _record(decoder, row, number, file)
+    log = PredictionLog(workspace.predictions(endpoint))
+    effects = effects_of(label_table(records, str(file)), log, champion.signature)
     _write(workspace, endpoint, records)
-    return len(records)
+    return effects
 
 
 def _champion(workspace: Workspace, endpoint: str) -> Champion | None:
@@ -86,6 +93,9 @@ def _typed(label: Any, texts: bool) -> Any:
 def _record(decoder: FeedbackDecoder, row: dict[str, Any], number: int, file: Path) -> list[bytes]:
     import msgspec
 
+    label = row["label"]
+    if isinstance(label, float) and not math.isfinite(label):  # JSON has neither, and would say null
+        raise DataError(f"label: expected a finite number, got {label}", where=f"{file}, row {number}")
     try:
         return decoder.decode(msgspec.json.encode(row), time.time())
     except RequestRefusedError as problem:

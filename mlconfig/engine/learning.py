@@ -77,7 +77,8 @@ class Study:
     def resolve(self, step: LearningStep) -> ResolvedFeatures:
         """The columns that a step's features are, worked out on the schema alone."""
         read = self.read
-        reserved = {step.split.column: "it is the column of the split"} if step.split.column is not None else {}
+        reserved = dict.fromkeys(read.pii, "it is personal (governance.pii); name it to learn from it")
+        reserved |= {step.split.column: "it is the column of the split"} if step.split.column is not None else {}
         return resolve_features(
             step.features,
             self.schema,

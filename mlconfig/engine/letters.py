@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mlconfig.engine.live import has_state
 from mlconfig.engine.telling import Delivery, deliver
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import EngineError, PlanError
-from mlconfig.lifecycle.outbox import Letter
+from mlconfig.lifecycle.outbox import NEVER_TOLD, Letter
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import MonitorStep
@@ -46,6 +48,43 @@ def mail_of(workspace: Workspace, plan: Plan, *, resend: bool = False) -> Mail:
             tuple(store.outbox.dead(monitor.endpoint)),
             sent,
         )
+
+
+def undelivered(letters: Sequence[Letter]) -> list[str]:
+    """Letters in words, one line for all that one sink was to hear of one alert, the newest alert first.
+
+    An alert, its repetitions and its end are letters of their own, and a sink that is away takes none of them.
+    """
+    groups: dict[tuple[str, str, str], list[Letter]] = {}
+    for letter in sorted(letters, key=lambda each: each.id):
+        groups.setdefault((letter.episode, letter.rule, letter.sink), []).append(letter)
+    return [_line(group) for group in reversed(groups.values())]
+
+
+def _line(group: Sequence[Letter]) -> str:
+    first, last = group[0], group[-1]
+    what = "is given up" if any(each.state == "dead" for each in group) else "is tried again"
+    if first.state == "pending" and not any(each.error for each in group):
+        what = "waits"
+    errors = [each.error for each in group if each.error and each.error != NEVER_TOLD]
+    begun, ended = _begun(first), f" to {_moment(_said(last))}" if last.alert.resolved else ""
+    counted = f" ({len(group)} messages)" if len(group) > 1 else ""
+    why = f": {errors[-1]}" if errors else ""
+    return f"`{first.rule}` {'' if ended else 'since '}{begun}{ended} UTC {what} for `{first.sink}`{counted}{why}"
+
+
+def _begun(letter: Letter) -> str:
+    since = letter.alert.since
+    return _moment(since if since is not None else _said(letter))
+
+
+def _said(letter: Letter) -> float:
+    """When, on the clock that windows go by."""
+    return letter.alert.window.end if letter.alert.window is not None else letter.alert.at
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 def _send(workspace: Workspace, plan: Plan, store: Store, endpoint: str) -> Delivery:

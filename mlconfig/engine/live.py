@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from mlconfig.engine.secrecy import hiding
@@ -11,23 +12,47 @@ from mlconfig.engine.workspace import Toolbox, Workspace
 from mlconfig.errors import MlconfigError
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.diff import Change, diff
-from mlconfig.plan.plan import Plan, read_plan
+from mlconfig.plan.plan import OPERATING, Plan, read_plan
 from mlconfig.plan.step import BaseStep
-from mlconfig.plan.steps import DeployStep, MonitorStep, ReadStep, RetrainStep
+from mlconfig.plan.steps import DeployStep, ReadStep
 from mlconfig.records.route import RouteTable
 
 
 def applied_plan(workspace: Workspace, name: str) -> Plan | None:
     """The plan that was applied last; null when there is none, or it is of another version of mlconfig."""
-    with suppress(MlconfigError):
-        return read_plan(workspace.plan_file(name))
+    path = workspace.plan_file(name)
+    with suppress(MlconfigError, OSError):
+        now = path.stat()
+        return _plan_of(path, (now.st_ino, now.st_mtime_ns, now.st_size))
     return None
+
+
+@lru_cache(maxsize=64)
+def _plan_of(path: Path, content: tuple[int, int, int]) -> Plan:
+    """A file's plan. ``content``: what changes with what the file holds; the controller asks every second."""
+    del content
+    return read_plan(path)
 
 
 def applied_plans(workspace: Workspace) -> tuple[Plan, ...]:
     """All plans that are applied in the project, by name."""
     names = sorted(file.stem for file in workspace.plan_file("any").parent.glob("*.json"))
     return tuple(plan for name in names if (plan := applied_plan(workspace, name)) is not None)
+
+
+def last_plan(workspace: Workspace, name: str) -> Plan | None:
+    """The plan that is applied, or was until it was ended: results are kept under its digests (``Plan.named_as``)."""
+    with suppress(MlconfigError):
+        return applied_plan(workspace, name) or read_plan(workspace.ended_plan_file(name))
+    return None
+
+
+def end_plan(workspace: Workspace, name: str) -> None:
+    """The plan is applied no more."""
+    applied, ended = workspace.plan_file(name), workspace.ended_plan_file(name)
+    if applied.is_file():
+        ended.parent.mkdir(exist_ok=True)
+        applied.replace(ended)
 
 
 def has_state(workspace: Workspace) -> bool:
@@ -55,12 +80,17 @@ def endpoint_stands(workspace: Workspace, endpoint: str) -> bool:
 
 
 def step_stands(workspace: Workspace, plan: Plan, step: BaseStep) -> bool:
-    """Whether what a carried-out step set up is still there; batch steps stand by what they recorded."""
-    if isinstance(step, DeployStep):
-        return endpoint_stands(workspace, step.endpoint)
-    if isinstance(step, MonitorStep | RetrainStep):
-        return endpoint_stands(workspace, plan.step(DeployStep).endpoint)
-    return True
+    """Whether what a carried-out step set up is still there.
+
+    Steps that learn stand by what they recorded; of those that operate the endpoint only the ones that were applied last, since
+    each takes the place of the one before.
+    """
+    if not isinstance(step, OPERATING):
+        return True
+    applied = applied_plan(workspace, plan.name)
+    if applied is None or applied.digests.get(step.id) != plan.digests[step.id]:
+        return False
+    return endpoint_stands(workspace, plan.step(DeployStep).endpoint)
 
 
 def live_digest(plan: Plan | None, route: RouteTable | None) -> str:
@@ -84,6 +114,7 @@ def compare(plan: Plan, workspace: Workspace) -> tuple[tuple[Change, ...], str]:
     before = applied_plan(workspace, plan.name)
     if not has_state(workspace):
         return diff(plan, before, content, lambda _: False), live_digest(before, None)
+    plan = plan.named_as(last_plan(workspace, plan.name))
     with Store.open(workspace.state_uri) as store:
         steps = {plan.run_key(step, content or ""): step for step in plan.steps}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mlconfig.engine.carrier import Carrier
 from mlconfig.engine.champion import Champion, champion_of, frozen_features
+from mlconfig.engine.evidence import SPENT
 from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job, Retrain
 from mlconfig.engine.passage import abandon, drive, refuse_if_busy, retrain_on_its_way
@@ -40,13 +42,18 @@ def request_retrain(workspace: Workspace, plan: Plan, reason: str) -> Rollout:
 
 
 def record_request(
-    store: Store, plan: Plan, lease: Lease, *, reason: str, now: float, drift_since: float | None = None
-) -> Rollout:
+    store: Store, plan: Plan, lease: Lease, *, reason: str, now: float, drift_since: float | None = None,
+    evidence: Sequence[Any] = (),
+) -> Rollout:  # fmt: skip
     """A new rollout that a retrain shall fill; ``now`` is the endpoint's time, kept for the cooldown.
+
+    ``evidence``: what it rests on, which asks for no other one (``evidence.spent``).
 
     An apply that was interrupted gives way; who was still at work on it would hold the lease.
     """
     request: dict[str, Any] = {"kind": "retrain", "now": now, "drift_since": drift_since}
+    if evidence:
+        request[SPENT] = list(evidence)
     endpoint = plan.step(DeployStep).endpoint
     stopped = store.rollouts.open(endpoint)
     if stopped is not None and retrain_on_its_way(store, endpoint) is None:

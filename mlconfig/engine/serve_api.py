@@ -1,4 +1,4 @@
-"""Ray Serve through the one door of ours. Nothing else in mlconfig may touch Serve's private names.
+"""Ray Serve through the one door of ours. Nothing else in mlconfig but `engine.grpc_door` may touch Serve's private names.
 
 Private are `_get_global_client`, its `deploy_apps`, and the controller's `get_app_configs` (Ray 2.60). They are used because
 the public `serve.run` restarts every replica at each call, while a declared application whose import path and args did not
@@ -10,25 +10,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ray
 from ray import serve
 from ray.serve._private.client import ServeControllerClient
+from ray.serve.config import gRPCOptions
 from ray.serve.context import _get_global_client, _set_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import LoggingConfig, ServeApplicationSchema, ServeDeploySchema
 
+from mlconfig.engine.grpc_door import SERVICES
 from mlconfig.engine.head.places import locked
 from mlconfig.engine.head.record import Head
 from mlconfig.errors import ServingError
 
 HEALTH_CHECK_PERIOD_S = 2
 HEALTH_CHECK_TIMEOUT_S = 3
+MAX_SURGE_PERCENT = 20
+"""Of the replicas, and at least one, that an update starts before it stops old ones; these stay where new ones fail."""
 _POLL_S = 0.1
 _NO_ACCESS_LOG = {"enable_access_log": False}
 
@@ -45,7 +50,7 @@ class ApplicationStatus:
 
 
 def start_serve(head: Head) -> str:
-    """Start Serve on a head of ours, on 127.0.0.1 and the head's port; nothing happens when it runs.
+    """Start Serve on a head of ours, at its door; nothing happens when it runs.
 
     Returns:
         the URL below which the applications answer.
@@ -53,16 +58,26 @@ def start_serve(head: Head) -> str:
     Raises:
         ServingError: Serve does not start, because a port was taken since the head chose it, for example.
     """
-    return start_serve_at("127.0.0.1", head.http_port)
+    door = head.door
+    files = {"ssl_certfile": door.certificate, "ssl_keyfile": door.key} if door.certificate else {}
+    start_serve_at(door.host, head.http_port, head.ports.grpc, files)
+    return head.url
 
 
-def start_serve_at(host: str, port: int) -> str:
-    """Start Serve on the connected cluster unless it runs there already; return the URL it answers at."""
+def start_serve_at(host: str, port: int, grpc_port: int = 0, tls: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Start Serve on the connected cluster unless it runs there already; return the URL it answers at.
+
+    ``grpc_port``: of gRPC's door, which cannot be opened later; 0 for none. ``tls``: Serve's options for it.
+    """
     client = _running_client()
     if client is None:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         try:
-            serve.start(http_options={"host": host, "port": port}, logging_config=LoggingConfig(**_NO_ACCESS_LOG))
+            serve.start(
+                http_options={"host": host, "port": port, **tls},
+                grpc_options=_grpc_options(grpc_port),
+                logging_config=LoggingConfig(**_NO_ACCESS_LOG),
+            )
         except (RayServeException, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as fault:
             client = _started_by_another()
             if client is None:
@@ -74,6 +89,13 @@ def start_serve_at(host: str, port: int) -> str:
         client = client or _client()
     options = client.http_config
     return f"http://{options.host}:{options.port}"
+
+
+def _grpc_options(port: int) -> gRPCOptions | None:
+    """Reflection stays off: it would tell anybody the methods, without asking for a key."""
+    if not port:
+        return None
+    return gRPCOptions(port=port, grpc_servicer_functions=[SERVICES], enable_reflection=False)
 
 
 def _started_by_another(patience: float = 20.0) -> ServeControllerClient | None:
@@ -127,6 +149,7 @@ def deploy_application(
         "max_ongoing_requests": max_ongoing_requests,
         "health_check_period_s": HEALTH_CHECK_PERIOD_S,
         "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_S,
+        "max_surge_percent": MAX_SURGE_PERCENT,
         "logging_config": _NO_ACCESS_LOG,
         "user_config": user_config,
         "ray_actor_options": ray_actor_options,
@@ -239,7 +262,7 @@ def _declare(
         applications = [*others, *([ServeApplicationSchema.model_validate(new)] if new else [])]
         schema = ServeDeploySchema(http_options={"host": options.host, "port": options.port}, applications=applications)
         client.deploy_apps(schema)
-    except (ValueError, RayServeException, ray.exceptions.RayError) as fault:
+    except (ValueError, ImportError, AttributeError, RayServeException, ray.exceptions.RayError) as fault:
         name = new["name"] if new else "?"
         raise ServingError(
             f"Ray Serve refuses the application: {_last_line(fault)}", where=f"endpoint {name}"

@@ -9,6 +9,7 @@ import numpy as np
 from mlconfig.lifecycle.store import Store
 from mlconfig.monitoring.windows import moments_of, scale_lengths
 from mlconfig.plan.steps import MonitorStep
+from mlconfig.vocabulary import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ def sound_rows(job: Job, predictions: pa.Table) -> tuple[pa.Table, tuple[str, ..
     left_out = int((~sound).sum())
     if not left_out:
         return predictions, ()
-    notice = f"{left_out} logged predictions are left out: something broke on the way of their rows"
+    notice = f"{plural(left_out, 'logged prediction')} left out: something broke on the way of their rows"
     return predictions.filter(pa.array(sound)), (notice,)
 
 

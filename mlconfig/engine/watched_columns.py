@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from mlconfig.data.event_time import require_columns
 from mlconfig.errors import DataError
 from mlconfig.plan.steps import MonitorStep, ReadStep, TrainStep
+from mlconfig.records.dataset import DatasetCard
 from mlconfig.sections.monitoring import OUTPUT_SIGNALS
 from mlconfig.vocabulary import AUTO
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlconfig.engine.job import Job
+    from mlconfig.engine.job import Job, Output
     from mlconfig.plan.plan import Plan
     from mlconfig.records.dataset import DataSchema, ResolvedFeatures
 
@@ -37,6 +38,23 @@ def check_at_reading(job: Job, table: pa.Table, schema: DataSchema) -> None:
         require_columns(table, names, where)
     study = Study(job.toolbox, job.plan.step(ReadStep), table, schema)
     check_features(job.plan, study.resolve(job.plan.step(TrainStep)))
+
+
+def check_as_read(job: Job, output: Output) -> None:
+    """The same, of data that was read before and is not read again; where its files are gone, as late as the last step.
+
+    Args:
+        job: with the plan that names the columns.
+        output: of the read step.
+    """
+    folder = output.get("folder")
+    if not dict(_named(job.plan)) or folder is None or not (job.workspace.storage / folder).is_dir():
+        return
+    from mlconfig.engine.tables import read_table_file
+
+    read = job.workspace.storage / folder
+    card = DatasetCard.model_validate_json((read / "dataset.json").read_text())
+    check_at_reading(job, read_table_file(read / "table.arrow"), card.table_schema)
 
 
 def check_features(plan: Plan, features: ResolvedFeatures) -> None:

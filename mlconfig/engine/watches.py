@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from mlconfig.engine.workspace import Toolbox, Workspace, write_json
@@ -17,6 +19,7 @@ from mlconfig.plan.steps import MonitorStep
 from mlconfig.records.prediction import moment_of
 from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.records.service_log import ServiceLog
+from mlconfig.vocabulary import canonical
 
 if TYPE_CHECKING:
     from mlconfig.contracts.detector import Detector
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from mlconfig.lifecycle.store import Store
     from mlconfig.plan.plan import Plan
     from mlconfig.records.service import ServiceStats
+    from mlconfig.records.verdict import Verdict
     from mlconfig.vocabulary import Window
 
 HOUR = 3600.0
@@ -51,32 +55,60 @@ def make_watch(workspace: Workspace, plan: Plan, store: Store, champion: Champio
         random_state=plan.random_state,
         metric_name=monitor.metric,
         fairness=monitor.fairness,
+        settings=_settings(monitor),
     )
     if monitor.monitoring.reference.use == "training":
         return watch
     return _with_production(watch, workspace, plan, now)
 
 
-def pass_input(workspace: Workspace, watch: Watch, store: Store, now: float) -> PassInput:
-    """What a pass over the endpoint's log looks at."""
+def _settings(monitor: MonitorStep) -> str:
+    """What decides what is found in a window; who is told of it does not."""
+    judged = monitor.model_dump(mode="json", include={"monitoring", "metric", "fairness"})
+    return hashlib.sha256(canonical(judged).encode()).hexdigest()[:16]
+
+
+def pass_input(workspace: Workspace, watch: Watch, store: Store, now: float, begin: float) -> PassInput:
+    """What a pass over the endpoint's log looks at; ``begin``: from when on windows count (``evidence.counts_since``)."""
     folder = workspace.predictions(watch.endpoint)
-    longest = max(
-        max(persistence.suspect[1], persistence.alert[1], persistence.lasting[1])
-        for signal in (None, *watch.monitoring.signals.values())
-        for persistence in [(signal and signal.persistence) or watch.monitoring.persistence]
-    )
+    remembered = 2 * _longest_memory(watch)
     ripening = watch.monitoring.labels.max_delay.total_seconds() + watch.lengths[-1]
-    known, since = store.verdicts.recent(watch.endpoint, watch.version, ripening, 2 * longest)
+    known, since = store.verdicts.recent(watch.endpoint, watch.version, ripening, remembered, begin)
+    if math.isfinite(begin):
+        since = {length: max(begin, since.get(length, begin)) for length in watch.lengths}
+    outdated = _outdated(watch, known, remembered)
+    anew = {id(verdict) for verdict in outdated}
     return PassInput(
         watch,
         PredictionLog(folder),
-        known,
+        [verdict for verdict in known if id(verdict) not in anew],
         now,
+        outdated=outdated,
         store=window_store(workspace, watch),
         known_since=since,
         service=_service(workspace, watch),
         rows_at=lambda: rows_by_start(folder, watch.lengths[0]),
     )
+
+
+def _longest_memory(watch: Watch) -> int:
+    """Windows after which every vote is forgotten."""
+    own = [signal.persistence for signal in watch.monitoring.signals.values() if signal.persistence is not None]
+    return max(max(each.suspect[1], each.alert[1], each.lasting[1]) for each in (watch.monitoring.persistence, *own))
+
+
+def _outdated(watch: Watch, known: Sequence[Verdict], remembered: int) -> list[Verdict]:
+    """Verdicts that were found by other settings and bear on states still: so many windows of each scale."""
+    newest: dict[float, float] = {}
+    for verdict in known:
+        newest[verdict.scale] = max(newest.get(verdict.scale, -math.inf), verdict.window.start)
+    return [
+        verdict
+        for verdict in known
+        if verdict.settings != watch.settings
+        and verdict.signal in watch.monitoring.signals
+        and verdict.window.start > newest[verdict.scale] - remembered * verdict.scale
+    ]
 
 
 def window_store(workspace: Workspace, watch: Watch) -> WindowStore:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from mlconfig.engine.champion import Champion, champion_of
 from mlconfig.engine.cycle import CycleReport, run_cycle
+from mlconfig.engine.evidence import counts_since
 from mlconfig.engine.live import applied_plan, has_state
 from mlconfig.engine.moment import endpoint_now
 from mlconfig.engine.telling import deliver
@@ -19,10 +24,12 @@ from mlconfig.errors import DataError, EngineError, PlanError
 from mlconfig.lifecycle.store import Store
 from mlconfig.monitoring.explain import Explanation, explain_column
 from mlconfig.monitoring.one_window import OneWindow
-from mlconfig.monitoring.windows import scale_lengths, window_at
+from mlconfig.monitoring.run import Progress
+from mlconfig.monitoring.windows import moments_of, scale_lengths, window_at
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import MonitorStep
 from mlconfig.records.prediction import moment_of
+from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.vocabulary import Window, parse_duration
 
 if TYPE_CHECKING:
@@ -56,7 +63,9 @@ def _live(workspace: Workspace, plan: Plan) -> Iterator[_Live]:
         yield _Live(store, champion)
 
 
-def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verdict, ...]]:
+def watch_now(
+    workspace: Workspace, plan: Plan, progress: Progress | None = None
+) -> tuple[CycleReport, tuple[Verdict, ...]]:
     """Judge all complete windows; returns what is new, and the newest verdict of each signal and scale of the live version.
 
     What is kept and told goes by the plan that was applied, whatever the recipe says by now. Alerts are sent. A
@@ -68,11 +77,13 @@ def watch_now(workspace: Workspace, plan: Plan) -> tuple[CycleReport, tuple[Verd
     """
     with _live(workspace, plan) as (store, champion):
         applied = applied_plan(workspace, plan.name) or plan
-        report = run_cycle(workspace, applied, store, time.time(), act=False)
+        report = run_cycle(workspace, applied, store, time.time(), act=False, progress=progress)
         deliver(workspace, applied, store, time.time())
-        if applied.digest != plan.digest:
+        if applied.meaning() != plan.meaning():
             report = replace(report, skipped=(*report.skipped, OTHER_PLAN))
-        return report, tuple(store.verdicts.latest(plan.step(MonitorStep).endpoint, champion.route.version))
+        endpoint = plan.step(MonitorStep).endpoint
+        begin = counts_since(workspace, applied, store, endpoint)
+        return report, tuple(store.verdicts.latest(endpoint, champion.route.version, begin))
 
 
 def judge_window(workspace: Workspace, plan: Plan, stretch: str) -> tuple[Window, tuple[Verdict, ...]]:
@@ -82,10 +93,15 @@ def judge_window(workspace: Workspace, plan: Plan, stretch: str) -> tuple[Window
         workspace: the project.
         plan: the applied plan.
         stretch: as ``parse_stretch`` reads it.
+
+    Raises ``DataError`` where nothing was asked in that time: that nothing was found would be taken for all is well.
     """
     with _live(workspace, plan) as live:
         window = parse_stretch(stretch, endpoint_now(workspace, plan, time.time()), plan.time_zone)
-        return window, _one_window(workspace, plan, live, lambda: window).verdicts()
+        one = _one_window(workspace, plan, live, lambda: window)
+        if not one.view.counts.rows and not (one.view.service and one.view.service.requests):
+            raise _nothing_there(workspace, one)
+        return window, one.verdicts()
 
 
 def explain(workspace: Workspace, plan: Plan, column: str, stretch: str | None) -> tuple[Window, Explanation]:
@@ -100,9 +116,29 @@ def explain(workspace: Workspace, plan: Plan, column: str, stretch: str | None) 
 def _one_window(workspace: Workspace, plan: Plan, live: _Live, choose: Callable[[], Window]) -> OneWindow:
     now = time.time()
     watch = make_watch(workspace, plan, live.store, live.champion, now)
-    request = pass_input(workspace, watch, live.store, now)
+    request = pass_input(workspace, watch, live.store, now, -math.inf)
     rows_at = request.rows_at() if request.rows_at is not None else None
     return OneWindow(watch, request.log, choose(), request.service, rows_at)
+
+
+def _nothing_there(workspace: Workspace, one: OneWindow) -> DataError:
+    watch = one.watch
+    time_ = watch.monitoring.time
+    columns = ("arrived", "event_time", "version")
+    blocks = PredictionLog(workspace.predictions(watch.endpoint)).blocks(version=watch.version, columns=columns)
+    moments = [moments_of(block, time_) for block in blocks]
+    known = [each[np.isfinite(each)] for each in moments]
+    first = min((float(each.min()) for each in known if len(each)), default=None)
+    last = max((float(each.max()) for each in known if len(each)), default=None)
+    what = (
+        f"no prediction of version {watch.version} lies between {_words(one.window.start)} and {_words(one.window.end)}"
+    )
+    there = f"they reach from {_words(first)} to {_words(last)}" if first is not None and last is not None else ""
+    return DataError(f"{what} (UTC)", where="--window", hint=there or "the log has none yet")
+
+
+def _words(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
 
 
 def _newest(plan: Plan, now: float) -> Callable[[], Window]:

@@ -67,6 +67,10 @@ class Workspace:
         """Where the plan that was applied last is kept."""
         return self.storage / "plans" / f"{name}.json"
 
+    def ended_plan_file(self, name: str) -> Path:
+        """Where the plan is kept that was applied when its endpoint was ended."""
+        return self.storage / "plans" / "ended" / f"{name}.json"
+
     def predictions(self, endpoint: str) -> Path:
         """The folder of an endpoint's prediction log."""
         return self.storage / "predictions" / endpoint

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.compiler.compiler import compile_plan
+from mlconfig.contracts import WireRequest
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.contracts.plugin import Context
 from mlconfig.engine.apply import apply_plan
 from mlconfig.engine.carrier import Carrier
+from mlconfig.engine.cycle import CycleReport, run_cycle
 from mlconfig.engine.executors.local import LocalExecutor
 from mlconfig.engine.job import Job
 from mlconfig.engine.live import fingerprint
@@ -24,12 +27,15 @@ from mlconfig.engine.report import ApplyReport, Progress, silent
 from mlconfig.engine.tenure import tenure
 from mlconfig.engine.workspace import Workspace, write_json
 from mlconfig.lifecycle.rollouts import Rollout
+from mlconfig.lifecycle.states import State
 from mlconfig.lifecycle.store import Store
 from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import DeployStep, ReadStep
 from mlconfig.recipe.load import load_recipe
 from mlconfig.sections.serving import Serving
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 LOCAL = ("engine.executor=local", "serving=none", "monitoring=none", "retraining=none")
 """What makes a recipe end at a registered version, in this process."""
@@ -84,6 +90,17 @@ class Project:
         write_json(workspace.plan_file(plan.name), plan.to_json())
         return live
 
+    def live(self, *overrides: str) -> Plan:
+        """The plan of a recipe that was brought live."""
+        plan = self.plan(*overrides)
+        assert self.go_live(plan).state is State.LIVE
+        return plan
+
+    def turn(self, plan: Plan, now: float, *, act: bool = True) -> CycleReport:
+        """One turn of looking after it, at that time of the clock."""
+        with self.store() as store:
+            return run_cycle(self.workspace(plan), plan, store, now, act=act)
+
 
 @pytest.fixture(scope="session")
 def mlflow_uri(tmp_path_factory) -> str:
@@ -125,14 +142,14 @@ class Traffic:
 
     def _service(self, at: float) -> Service:
         endpoint = self.plan.step(DeployStep).endpoint
-        service = Service(endpoint, self.project.storage, Serving(), replica="r0", clock=lambda: at)
+        service = Service(endpoint, self.project.storage, Serving(), PROTOCOLS, replica="r0", clock=lambda: at)
         with self.project.store() as store:
             assert service.swap(store.routes.current(endpoint)), service.problem
         return service
 
     async def _ask(self, rows: list[dict], at: float) -> list[dict]:
         service = self._service(at)
-        answer = await service.predict(json.dumps({"rows": rows}).encode())
+        answer = await service.predict("mlconfig", WireRequest("predict", json.dumps({"rows": rows}).encode()))
         service.close()
         return json.loads(answer.body)["predictions"]
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from mlconfig.engine.champion import champion_of
-from mlconfig.engine.cycle import run_cycle
 from mlconfig.engine.retrain import carry_rollout, record_request
+from mlconfig.engine.status import status_of
 from mlconfig.engine.telling import deliver
 from mlconfig.engine.tenure import tenure
 from mlconfig.errors import DataError
@@ -57,18 +57,11 @@ def shop(project):
     return project.write(RECIPE)
 
 
-def go_live(shop, *overrides):
-    plan = shop.plan(*overrides)
-    assert shop.go_live(plan).state is State.LIVE
-    return plan
-
-
 def turn(shop, plan, now, *, act=True):
     """A turn, and then what it put into the outbox is sent."""
-    workspace = shop.workspace(plan)
+    report = shop.turn(plan, now, act=act)
     with shop.store() as store:
-        report = run_cycle(workspace, plan, store, now, act=act)
-        deliver(workspace, plan, store, now)
+        deliver(shop.workspace(plan), plan, store, now)
     return report
 
 
@@ -123,7 +116,7 @@ def free_port():
 def test_from_drift_to_a_new_version_and_quiet_again(shop, make_traffic, monkeypatch):
     port = free_port()
     monkeypatch.setenv("HOOK", f"http://127.0.0.1:{port}/")
-    plan = go_live(shop, "alerts.sinks={log: {}, ops: {name: webhook, params: {url: '${secret:HOOK}', tries: 1}}}")
+    plan = shop.live("alerts.sinks={log: {}, ops: {name: webhook, params: {url: '${secret:HOOK}', tries: 1}}}")
     traffic = make_traffic(plan)
     traffic.send("usual", 80, NOON)
     first = turn(shop, plan, NOON + HOUR)
@@ -156,13 +149,21 @@ def test_from_drift_to_a_new_version_and_quiet_again(shop, make_traffic, monkeyp
     assert "lasting_drift" in lasting.decision.fired
     with shop.store() as store:
         rollout = store.rollouts.open(shop.name)
-    assert rollout.request == {"kind": "retrain", "now": NOON + 3 * HOUR, "drift_since": NOON + HOUR}
+    kept = {name: rollout.request[name] for name in ("kind", "now", "drift_since")}
+    assert kept == {"kind": "retrain", "now": NOON + 3 * HOUR, "drift_since": NOON + HOUR}
     assert "input_drift is lasting" in rollout.reason
     assert turn(shop, plan, NOON + 3 * HOUR + 1).decision is None, "one rollout at a time"
     assert carry(shop, plan) == "LIVE"
     with shop.store() as store:
         assert store.routes.current(shop.name).champion.version == "2"
-        assert [each.state for each in store.rollouts.all(shop.name)] == [State.SUPERSEDED, State.LIVE]
+        former, live = store.rollouts.all(shop.name)
+        assert [former.state, live.state] == [State.SUPERSEDED, State.LIVE]
+        begun = next(event.at for event in store.audit.events(former.id) if event.after == State.LIVE)
+    (_, why), _ = status_of(shop.workspace(plan), plan).rollouts
+    assert (
+        why
+        == f"live from {datetime.fromtimestamp(begun, UTC):%F %T} to {datetime.fromtimestamp(former.entered_at, UTC):%F %T} UTC"
+    )
     with listening(port) as hook:
         quiet = turn(shop, plan, NOON + 3 * HOUR + 61)
         ended = [(alert["signal"], alert["version"]) for alert in hook.got if alert["resolved"]]
@@ -185,9 +186,7 @@ def test_from_drift_to_a_new_version_and_quiet_again(shop, make_traffic, monkeyp
 
 
 def test_windows_go_by_event_time_and_one_from_the_future_holds_nothing_up(shop, make_traffic):
-    plan = go_live(
-        shop, "monitoring.time=event", "monitoring.every=1d", "monitoring.scales=[1d]", "retraining.cooldown=3d"
-    )
+    plan = shop.live("monitoring.time=event", "monitoring.every=1d", "monitoring.scales=[1d]", "retraining.cooldown=3d")
     traffic = make_traffic(plan)
     day = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -221,7 +220,7 @@ def test_windows_go_by_event_time_and_one_from_the_future_holds_nothing_up(shop,
 
 
 def test_an_apply_that_somebody_stopped_keeps_no_retrain_from_happening(shop, make_traffic):
-    plan = go_live(shop)
+    plan = shop.live()
 
     def interrupt(event):
         if (event.step, event.state) == ("register", "started"):
@@ -271,8 +270,7 @@ def test_neither_a_sink_nor_a_detector_that_fails_stops_the_turn(shop, make_traf
     (shop.folder / "plugins").mkdir()
     (shop.folder / "plugins" / "broken.py").write_text(DETECTOR)
     monkeypatch.delenv("NO_SUCH_HOOK", raising=False)
-    plan = go_live(
-        shop,
+    plan = shop.live(
         "plugins=[broken]",
         "monitoring.signals.own=broken",
         "alerts.sinks={ops: {name: webhook, params: {url: '${secret:NO_SUCH_HOOK}'}}, log: {}}",
@@ -291,7 +289,7 @@ def test_neither_a_sink_nor_a_detector_that_fails_stops_the_turn(shop, make_traf
 
 @pytest.mark.parametrize("source", ["source", "log", "both"])
 def test_a_retrain_learns_from_what_the_policy_says(shop, make_traffic, source):
-    plan = go_live(shop, f"retraining.data.from={source}", "data.period.until='2024-01-20'")
+    plan = shop.live(f"retraining.data.from={source}", "data.period.until='2024-01-20'")
     make_traffic(plan).send("moved", 400, NOON)
     assert requested(shop, plan, NOON + HOUR) == "LIVE"
     with shop.store() as store:
@@ -320,7 +318,7 @@ def requested(shop, plan, now):
 
 
 def test_a_retrained_version_that_its_gate_refuses_goes_nowhere(shop, make_traffic):
-    plan = go_live(shop, "retraining.data.from=log")
+    plan = shop.live("retraining.data.from=log")
     labels = iter(range(10_000))
     make_traffic(plan).send("usual", 400, NOON, label=lambda _: next(labels) % 2)
     assert requested(shop, plan, NOON + HOUR) == "REJECTED"
@@ -336,7 +334,7 @@ def test_a_retrained_version_that_its_gate_refuses_goes_nowhere(shop, make_traff
 
 
 def test_a_retrain_without_labelled_rows_fails_with_the_reason(shop):
-    plan = go_live(shop, "retraining.data.from=log")
+    plan = shop.live("retraining.data.from=log")
     with pytest.raises(DataError, match="`from: log` gives no labelled rows"):
         requested(shop, plan, NOON)
     with shop.store() as store:
@@ -347,7 +345,7 @@ def test_a_retrain_without_labelled_rows_fails_with_the_reason(shop):
 
 
 def test_a_retrain_learns_nothing_from_rows_that_broke_on_their_way(shop, make_traffic):
-    plan = go_live(shop, "retraining.when={lasting_drift: {}}")
+    plan = shop.live("retraining.when={lasting_drift: {}}")
     traffic = make_traffic(plan)
     traffic.send("usual", 200, NOON)
     for row in traffic.usual:
@@ -362,4 +360,4 @@ def test_a_retrain_learns_nothing_from_rows_that_broke_on_their_way(shop, make_t
     with shop.store() as store:
         dataset = champion_of(shop.workspace(plan), store, shop.name).dataset
     assert dataset.rows == 800 + 200
-    assert "400 logged predictions are left out: something broke on the way of their rows" in dataset.notices
+    assert "400 logged predictions left out: something broke on the way of their rows" in dataset.notices

@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
+from mlconfig.contracts import WireRequest
 from mlconfig.engine.cycle import StoredManifest
 from mlconfig.engine.retrain import carry_rollout, record_request
 from mlconfig.engine.tenure import tenure
@@ -17,6 +19,8 @@ from mlconfig.records.signature import Signature
 from mlconfig.sections.serving import Serving
 from mlconfig.serving.compaction import compact
 from mlconfig.serving.service import Service
+
+PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 
 RECIPE = """
 task: binary
@@ -84,12 +88,12 @@ def test_a_group_that_the_data_lacks_is_told_when_it_is_read(hiring):
 
 def answers(hiring, endpoint, rows, labels=()):
     """What the live version says about the rows; the labels are fed back."""
-    service = Service(endpoint, hiring.storage, Serving(), replica="r0", clock=lambda: 1.8e9)
+    service = Service(endpoint, hiring.storage, Serving(), PROTOCOLS, replica="r0", clock=lambda: 1.8e9)
     with hiring.store() as store:
         assert service.swap(store.routes.current(endpoint)), service.problem
 
     async def ask():
-        return await service.predict(json.dumps({"rows": rows}).encode())
+        return await service.predict("mlconfig", WireRequest("predict", json.dumps({"rows": rows}).encode()))
 
     said = json.loads(asyncio.run(ask()).body)["predictions"]
     known = [{"prediction_id": each["prediction_id"], "label": y} for each, y in zip(said, labels, strict=False)]

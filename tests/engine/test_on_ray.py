@@ -7,21 +7,29 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
+import ray
 
 from mlconfig.engine.apply import apply_plan
 from mlconfig.engine.carrier import Carrier
+from mlconfig.engine.courtesy import NICENESS
 from mlconfig.engine.destroy import destroy_endpoint
 from mlconfig.engine.executors.local import LocalExecutor
+from mlconfig.engine.executors.on_ray import Worker
+from mlconfig.engine.head.process import session_members
 from mlconfig.engine.job import Job
-from mlconfig.engine.live import fingerprint
+from mlconfig.engine.live import compare, fingerprint
 from mlconfig.engine.report import silent
 from mlconfig.engine.retrain import request_retrain
+from mlconfig.engine.status import status_of
 from mlconfig.engine.tenure import tenure
 from mlconfig.errors import DataError, EngineError, ServingError
 from mlconfig.lifecycle.states import State
 from mlconfig.plan.steps import DeployStep, GateStep
+from mlconfig.records.prediction_log import SEGMENTS, log_folder
 from mlconfig.records.route import RouteVersion
+from mlconfig.records.segments import segment_files
 
 pytestmark = pytest.mark.ray
 
@@ -140,7 +148,7 @@ def test_a_search_on_ray_tries_what_a_local_one_tries_in_few_processes(shop):
         LocalExecutor().run("read", job)
         output = LocalExecutor().run("tune", job)
         trials = json.loads((shop.storage / output["folder"] / "trials.json").read_text())
-        tried[distributed] = {trial["values"]["model.params.C"]: trial["score"] for trial in trials}
+        tried[distributed] = [(trial["values"]["model.params.C"], trial["score"]) for trial in trials]
         assert len(trials) == 8
         if distributed:
             pids = set((shop.folder / "pids.txt").read_text().split())
@@ -149,6 +157,14 @@ def test_a_search_on_ray_tries_what_a_local_one_tries_in_few_processes(shop):
             best = output["best"]
     assert tried[True] == tried[False]
     assert best == output["best"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "a search leaves Ctrl-C as it was"
+
+
+def writer_of(project, prediction_id):
+    """The replica's life that logged a prediction."""
+    files = segment_files(log_folder(project.storage, project.name) / SEGMENTS)
+    (file,) = [file for file in files if prediction_id.encode() in file.read_bytes()]
+    return file.stem.rpartition("-")[0]
 
 
 class Town:
@@ -166,7 +182,7 @@ class Town:
         example = self.reports[project.name].example
         reply = self.client.post(f"/v1/{project.name}/predict", json=example)
         assert reply.status_code == 200, reply.text
-        return reply.json()["version"], reply.json()["prediction_id"].rpartition("-")[0]
+        return reply.json()["version"], writer_of(project, reply.json()["prediction_id"])
 
     def version(self, project):
         """The version that answers, over a new connection: HAProxy ends an old one by its former ways."""
@@ -203,6 +219,29 @@ def test_two_endpoints_answer_on_one_head_and_a_second_apply_keeps_them(town):
     paths = town.client.get("/openapi.json").json()["paths"]
     assert f"/v1/{town.first.name}/predict" in paths, "the root is the first's"
     assert town.client.get("/v1/nobody").status_code == 404
+
+
+def test_replicas_and_their_ingress_go_before_what_learns(town, ray_session):
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    serving = [
+        process.nice()
+        for process in map(psutil.Process, session_members(ray_session.head.sid))
+        if any(word in " ".join(process.cmdline()) for word in ("ServeReplica", "bin/haproxy"))
+    ]
+    assert len(serving) >= 3
+    assert set(serving) == {own}
+    worker = ray.remote(Worker).options(num_cpus=0).remote()
+    learning = ray.get(worker.__ray_call__.remote(lambda _: os.getpriority(os.PRIO_PROCESS, 0)))
+    ray.kill(worker)
+    assert learning == max(own, NICENESS)
+
+
+def replicas(project):
+    """How many answer."""
+    from ray import serve
+
+    (deployment,) = serve.status().applications[project.name].deployments.values()
+    return deployment.replica_states.get("RUNNING", 0)
 
 
 def learn(project, plan):
@@ -244,10 +283,40 @@ def test_a_promotion_reaches_the_replica_without_a_restart_and_spoilt_bytes_do_n
     seen = time.monotonic() + 1.5
     while time.monotonic() < seen:
         assert town.ask(project) == (good.version, life), "the former version goes on"
+    told = status_of(project.workspace(plan), plan)
+    assert spoilt.artifact_sha256[:8] in told.unloadable
+    assert str(file) in told.unloadable
     file.write_bytes(data)
     until(lambda: town.version(project) == spoilt.version, "the mended bytes", 5.0)
     assert town.ask(project) == (spoilt.version, life)
     assert before == "1"
+
+
+@pytest.fixture
+def outskirts(town, ray_session, mlflow_uri, tmp_path, make_project):
+    """One more recipe on the town's head, whose endpoint is removed at the end."""
+    from mlconfig.engine.endpoints import remove
+
+    project = make_project(tmp_path, mlflow_uri, ray_session.storage).write(RECIPE)
+    yield project
+    workspace = project.workspace(project.plan())
+    remove(workspace, project.name)
+    workspace.plan_file(project.name).unlink(missing_ok=True)
+
+
+def test_an_earlier_recipe_that_is_applied_again_is_live_again(town, outskirts):
+    project, earlier = outskirts, outskirts.plan()
+    other = project.plan("model.params.C=0.05", "serving.num_replicas=2")
+    assert apply_plan(earlier, project.folder).version == "1"
+    assert apply_plan(other, project.folder).ran[-3:] == ("deploy", "monitor", "retrain")
+    assert replicas(project) == 2
+    until(lambda: town.version(project) == "2", "the other version", 5.0)
+    changes, _ = compare(earlier, project.workspace(earlier))
+    assert {change.step for change in changes if change.changes} == {"deploy", "monitor", "retrain"}
+    apply_plan(earlier, project.folder)
+    until(lambda: town.version(project) == "1", "the earlier version", 5.0)
+    until(lambda: replicas(project) == 1, "one replica", 20.0)
+    assert apply_plan(earlier, project.folder).ran == ()
 
 
 def test_a_replica_takes_no_bytes_without_a_passed_gate(town):

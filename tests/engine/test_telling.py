@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlconfig.engine.letters import Mail, mail_of
+from mlconfig.engine.letters import Mail, mail_of, undelivered
 from mlconfig.engine.telling import Delivery, deliver, tell
 from mlconfig.lifecycle.outbox import CLAIM_S, GIVE_UP_S
 from mlconfig.monitoring.alerts import wanted_retrain
@@ -268,3 +268,24 @@ def test_what_reached_nobody_is_listed_and_sent_when_a_person_says_so(desk):
     assert "refused with k" in listed.dead[0].error
     (at.folder / "mended").touch()
     assert mail_of(at.workspace, at.plan, resend=True) == Mail(listed.open, (), (), Delivery(sent=1))
+
+
+def test_what_reached_nobody_is_one_line_an_alert_and_sink(desk):
+    at = desk("alerts.sinks={ops: {name: broken, params: {key: k}}, log: {}}")
+    at.turn("alert", "lasting", "ok")
+    at.turn("alert", now=NOW + 60)
+    listed = mail_of(at.workspace, at.plan)
+    assert len(undelivered(listed.pending)) == 4
+    assert (
+        undelivered(listed.pending)[-1]
+        == "`input_drift` 1970-01-01 00:00 to 1970-01-01 03:00 UTC waits for `log` (3 messages)"
+    )
+    at.deliver(now=NOW + 60)
+    told = undelivered(mail_of(at.workspace, at.plan).pending)
+    assert told == [
+        "`input_drift` since 1970-01-01 00:00 UTC waits for `ops`",
+        "`input_drift` 1970-01-01 00:00 to 1970-01-01 03:00 UTC is tried again for `ops` (3 messages): refused with k",
+    ]
+    at.deliver(now=NOW + 60 + GIVE_UP_S)
+    mail = mail_of(at.workspace, at.plan)
+    assert [" is given up for `ops`" in line for line in undelivered((*mail.pending, *mail.dead))] == [False, True]

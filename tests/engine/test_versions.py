@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlconfig.data.event_time import event_seconds
-from mlconfig.engine.batch import predict_batch
+from mlconfig.engine.batch import Request, predict_batch
 from mlconfig.engine.champion import Champion
 from mlconfig.engine.labels import import_file
 from mlconfig.engine.tables import read_table_file
@@ -18,6 +18,7 @@ from mlconfig.errors import DataError, EngineError
 from mlconfig.records.packing import Packing, pack_table
 from mlconfig.records.prediction_log import PredictionLog
 from mlconfig.records.route import RouteVersion
+from mlconfig.serving.batch.run import Settings
 
 RECIPE = """
 task: binary
@@ -181,10 +182,12 @@ def test_a_file_is_scored_by_the_version_asked_for_or_the_newest(shop):
 
 def predict(shop, version=None):
     plan, target = shop.plan(), shop.folder / "scored.parquet"
-    told = predict_batch(shop.workspace(plan), plan, shop.folder / "rows.parquet", target, version)
+    asked = Request(str(shop.folder / "rows.parquet"), str(target), version, settings=Settings(overwrite=True))
+    told = predict_batch(shop.workspace(plan), plan, asked)
     table = pq.read_table(target)
-    assert told[0] == table.num_rows == 500
-    return table, told[1]
+    assert told.rows == table.num_rows == 500
+    assert set(table.column("version").to_pylist()) == {told.version}
+    return table, told.version
 
 
 def test_only_the_newest_versions_and_those_that_were_live_are_kept_whole(shop):
@@ -228,9 +231,9 @@ def labels_of(project):
 
 
 def test_labels_are_imported_by_prediction_or_by_key(live):
-    assert imported(live, write_labels(live, "a.csv", prediction_id=["p1", "p2"], label=[True, False])) == 2
+    assert imported(live, write_labels(live, "a.csv", prediction_id=["p1", "p2"], label=[True, False])).new == 2
     keyed = write_labels(live, "b.parquet", customer=["c1"], left=[True], label_version=[2])
-    assert imported(live, keyed) == 1
+    assert imported(live, keyed).new == 1
     found = labels_of(live).to_pylist()
     assert sorted((row["prediction_id"], row["key"], row["label"], row["label_version"]) for row in found[:2]) == [
         ("p1", None, "true", 1),
@@ -254,6 +257,12 @@ def test_a_faulty_file_of_labels_is_refused_whole(live, columns, told):
     with pytest.raises(DataError, match=told):
         imported(live, write_labels(live, "faulty.csv", **columns))
     assert labels_of(live).num_rows == 0
+
+
+@pytest.mark.parametrize(("label", "said"), [(float("inf"), "inf"), (float("nan"), "nan")])
+def test_a_label_that_is_no_finite_number_is_named(live, label, said):
+    with pytest.raises(DataError, match=f"a.parquet, row 1: label: expected a finite number, got {said}"):
+        imported(live, write_labels(live, "a.parquet", prediction_id=["p"], label=[label]))
 
 
 def test_labels_need_a_live_version_and_a_file_that_can_be_read(shop, live):

@@ -49,6 +49,16 @@ def test_what_is_no_feature_is_told_before_anything_is_learned(project, column, 
         assert store.steps.all() == []
 
 
+def test_data_that_was_read_before_is_looked_at_again_before_anything_else_is_done(project):
+    shop = project.write(RECIPE)
+    shop.go_live(shop.plan())
+    events = []
+    with pytest.raises(DataError, match="the data has no column `nosuch`"):
+        shop.go_live(shop.plan(NAMES.format("nosuch"), "random_state=7"), events.append)
+    assert [event.step for event in events if event.state != "kept"] == []
+    shop.go_live(shop.plan(NAMES.format("x1")), events.append)
+
+
 def test_data_that_was_read_before_is_not_read_again_for_it_and_still_it_is_told(project):
     shop = project.write(RECIPE)
     plan = shop.plan(NAMES.format("x1"))

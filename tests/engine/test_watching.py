@@ -161,3 +161,25 @@ def test_what_is_kept_goes_by_the_plan_that_was_applied(live):
     assert report.skipped[-1] == OTHER_PLAN
     assert {verdict.scale for verdict in latest} == {HOUR, 2 * HOUR}
     assert OTHER_PLAN not in watch_now(workspace, plan)[0].skipped
+
+
+def test_a_stretch_without_a_prediction_is_no_answer(live):
+    _, plan, workspace = live
+    with pytest.raises(DataError) as refused:
+        judge_window(workspace, plan, "2026-02-01..2026-02-02")
+    assert str(refused.value) == (
+        "--window: no prediction of version 1 lies between 2026-02-01 00:00 and 2026-02-02 00:00 (UTC)\n"
+        "  hint: they reach from 2026-03-01 12:00 to 2026-03-01 15:00"
+    )
+
+
+def test_who_waits_hears_how_far_it_is(project, make_traffic):
+    shop = project.write(RECIPE)
+    plan = shop.plan()
+    shop.go_live(plan)
+    make_traffic(plan).send("usual", 300, NOON)
+    heard = []
+    watch_now(shop.workspace(plan), plan, lambda *how: heard.append(how))
+    assert heard[-1][0] == heard[-1][1] == len(heard)
+    assert {total for _, total in heard} == {len(heard)}
+    assert len(heard) >= 4

@@ -11,6 +11,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import Any
 
+from mlconfig.engine.address import door_of
+from mlconfig.engine.courtesy import give_way
 from mlconfig.engine.executors import run_job
 from mlconfig.engine.head import Head, connect, disconnect, find_head, start_head
 from mlconfig.engine.job import Job, Output
@@ -27,6 +29,9 @@ HERE = frozenset({"deploy", "monitor", "retrain"})
 
 class Worker:
     """An actor's body: carries jobs out in its process."""
+
+    def __init__(self) -> None:
+        give_way()
 
     def warm(self, job: Job) -> None:
         """Import MLflow and make its tables while the other worker fits; what fails here is told where it is needed."""
@@ -48,7 +53,7 @@ def connect_cluster(workspace: Workspace) -> None:
         return
     cpus = None if engine.cpus == "auto" else engine.cpus
     memory = None if engine.memory_limit == "auto" else engine.memory_limit
-    head = start_head(workspace.storage, cpus=cpus, memory=memory)
+    head = start_head(workspace.storage, cpus=cpus, memory=memory, door=door_of(workspace))
     import ray
 
     if ray.is_initialized() and ray.get_runtime_context().gcs_address != head.address:

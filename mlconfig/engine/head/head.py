@@ -16,11 +16,11 @@ import msgspec
 import psutil
 
 from mlconfig.engine.head.environment import apply_client_variables, head_variables
-from mlconfig.engine.head.ingress import write_launcher
+from mlconfig.engine.head.ingress import secret_header, write_launcher
 from mlconfig.engine.head.places import locked, make_dirs, make_token, temp_dir, user_dir
 from mlconfig.engine.head.ports import answers, choose_ports
 from mlconfig.engine.head.process import end_session, identify, is_alive, session_members
-from mlconfig.engine.head.record import Head, Identity, Ports, read_record, record_path, write_record
+from mlconfig.engine.head.record import Door, Head, Identity, Ports, read_record, record_path, write_record
 from mlconfig.errors import EngineError
 
 START_TIMEOUT_S = 90.0
@@ -106,23 +106,31 @@ def destroy_head(storage: Path) -> int:
         return _destroy_locked(storage)
 
 
-def start_head(storage: Path, *, cpus: int | None = None, memory: int | None = None) -> Head:
+def start_head(
+    storage: Path,
+    *,
+    cpus: int | None = None,
+    memory: int | None = None,
+    door: Door = Door(),  # noqa: B008 — frozen
+) -> Head:
     """Return the storage's head, started if need be. Commands at the same time start one between them.
 
     Args:
         storage: the project's storage folder; made when missing.
         cpus: CPU cores that Ray may plan with; all when None.
         memory: bytes of memory that Ray may plan with; Ray's own estimate when None.
+        door: where its endpoints are reached.
 
     Raises:
-        EngineError: no free ports, Ray does not start, or the running head is of another version of Ray.
+        EngineError: no free ports, Ray does not start, or the running head is of another version of Ray or has another door.
     """
     with locked(_lock(storage)):
         found = _find_locked(storage)
         if found is not None:
             check_version(found)
+            check_door(found, door)
             return found
-        return _start_locked(storage, cpus, memory)
+        return _start_locked(storage, cpus, memory, door)
 
 
 def check_version(head: Head) -> None:
@@ -136,20 +144,33 @@ def check_version(head: Head) -> None:
         )
 
 
-def _start_locked(storage: Path, cpus: int | None, memory: int | None) -> Head:
+def check_door(head: Head, wanted: Door) -> None:
+    """Raise ``EngineError`` where a running head has another door than is wanted."""
+    if head.door != wanted:
+        raise EngineError(
+            f"the local head runs with another engine.ingress: {head.door.name} at {head.url}",
+            where="engine.ingress",
+            hint="end it with `mlconfig destroy` and apply again; one head serves all recipes of a project",
+        )
+
+
+def _start_locked(storage: Path, cpus: int | None, memory: int | None, door: Door) -> Head:
     _destroy_locked(storage)
     short = make_dirs(storage)
     token_path = make_token(storage)
     with locked(user_dir() / "ports.lock"):
-        ports = choose_ports(_reserved(user_dir()), seed=str(storage.absolute()))
+        ports = choose_ports(_reserved(user_dir()), seed=str(storage.absolute()), http=door.port)
         (short / "ports").write_text(" ".join(map(str, sorted(ports.taken()))), encoding="ascii")
+    named_by = secret_header()
     variables = head_variables(
         os.environ,
         token_path=token_path,
         ports=ports,
         haproxy=short / "h",
-        launcher=write_launcher(short / "h"),
+        launcher=write_launcher(short / "h", named_by),
+        named_by=named_by,
         cores=cpus or os.cpu_count() or 1,
+        haproxy_is_on=door.name == "haproxy",
     )
     output, status = short / "start.out", short / "start.status"
     status.unlink(missing_ok=True)
@@ -158,7 +179,7 @@ def _start_locked(storage: Path, cpus: int | None, memory: int | None) -> Head:
     try:
         _leader_path(storage).write_bytes(msgspec.json.encode(_identity(leader.pid)))
         _wait_started(leader, status, output)
-        head = _describe(leader, short, ports, token_path)
+        head = _describe(leader, short, ports, token_path, door)
         write_record(storage, head)
         _leader_path(storage).unlink()
     except BaseException:
@@ -223,7 +244,7 @@ def _not_started(what: str, output: Path) -> EngineError:
     )
 
 
-def _describe(leader: subprocess.Popen[bytes], short: Path, ports: Ports, token_path: Path) -> Head:
+def _describe(leader: subprocess.Popen[bytes], short: Path, ports: Ports, token_path: Path, door: Door) -> Head:
     return Head(
         address=(short / "ray" / "ray_current_cluster").read_text(encoding="ascii").strip(),
         leader=_identity(leader.pid),
@@ -234,6 +255,7 @@ def _describe(leader: subprocess.Popen[bytes], short: Path, ports: Ports, token_
         token_path=token_path,
         started=time.time(),
         ray_version=version("ray"),
+        door=door,
     )
 
 
@@ -280,7 +302,7 @@ def connect(head_or_address: Head | str) -> None:
             where=head_or_address.address,
             hint="run the command again: it starts a new one",
         )
-    apply_client_variables(head_or_address.token_path)
+    apply_client_variables(head_or_address.token_path, haproxy_is_on=head_or_address.door.name == "haproxy")
     from mlconfig.engine.head.client import connect_ray  # the environment comes first
 
     return connect_ray(head_or_address.address, local=True)

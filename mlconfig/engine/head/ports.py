@@ -15,7 +15,7 @@ from mlconfig.errors import EngineError
 
 FIRST, LAST = 20_000, 32_700
 REPLICAS = 100  # replicas of one head at most, counted with those that leave while others come
-SINGLES = ("http", "haproxy_stats", "haproxy_metrics", "fallback_http", "fallback_grpc", "ray_client")
+SINGLES = ("http", "haproxy_stats", "haproxy_metrics", "fallback_http", "fallback_grpc", "ray_client", "grpc")
 
 
 def is_free(port: int) -> bool:
@@ -48,16 +48,17 @@ def _free_blocks(reserved: set[int], length: int, seed: str) -> Iterator[int]:
             yield start
 
 
-def choose_ports(reserved: set[int], seed: str = "") -> Ports:
+def choose_ports(reserved: set[int], seed: str = "", http: int = 0) -> Ports:
     """Choose ports that are free now and that no other head of ours has reserved.
 
     Args:
         reserved: ports to leave alone.
         seed: orders the search. The same one finds the same ports while they are free, so that an endpoint's URL outlives
             its head.
+        http: the front door's, where it is declared; 0: one of the free ones.
 
     Raises:
-        EngineError: too few free ports.
+        EngineError: too few free ports, or the declared one is taken.
     """
     blocks = _free_blocks(reserved, REPLICAS, seed)
     try:
@@ -69,4 +70,8 @@ def choose_ports(reserved: set[int], seed: str = "") -> Ports:
             hint="end other heads with `mlconfig destroy` in their projects, or set engine.address to a running cluster",
         ) from None
     singles = {name: single + place for place, name in enumerate(SINGLES)}
+    if http:
+        if not is_free(http):
+            raise EngineError(f"the port {http} is taken", where="engine.ingress.port", hint="choose another, or auto")
+        singles["http"] = http
     return Ports(**singles, replica_http=replica_http, replica_grpc=replica_grpc, span=REPLICAS)

@@ -14,6 +14,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         http: the front door: HAProxy.
+        grpc: its door for gRPC; 0 for a head that was started before there was one.
         haproxy_stats, haproxy_metrics: HAProxy's own pages.
         fallback_http, fallback_grpc: Serve's Python proxy behind HAProxy.
         ray_client: Ray's client server, which cannot be switched off.
@@ -30,6 +31,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     replica_http: int
     replica_grpc: int
     span: int
+    grpc: int = 0
 
     def taken(self) -> set[int]:
         """Every port that this head holds or may hold later."""
@@ -38,7 +40,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
             *range(self.replica_http, self.replica_http + self.span),
             *range(self.replica_grpc, self.replica_grpc + self.span),
         )
-        return single | {self.ray_client} | set(blocks)
+        return (single | {self.ray_client, self.grpc} | set(blocks)) - {0}
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,16 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     pid: int
     born: str
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """As ``engine.ingress`` declares it, with absolute paths; ``port`` 0 for one that is free."""
+
+    name: str = "haproxy"
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate: str = ""
+    key: str = ""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +72,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         token_path: file with Ray's token, readable by its owner alone.
         started: seconds since the epoch.
         ray_version: version of Ray that runs it.
+        door: where its endpoints are reached.
     """
 
     address: str
@@ -71,6 +84,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     token_path: Path
     started: float
     ray_version: str
+    door: Door = Door()
 
     @property
     def sid(self) -> int:
@@ -84,8 +98,9 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """Where the endpoints answer."""
-        return f"http://127.0.0.1:{self.ports.http}"
+        """Where the endpoints answer, from this machine."""
+        host = "127.0.0.1" if self.door.host in ("0.0.0.0", "::", "localhost") else self.door.host  # noqa: S104
+        return f"{'https' if self.door.certificate else 'http'}://{host}:{self.ports.http}"
 
 
 def record_path(storage: Path) -> Path:

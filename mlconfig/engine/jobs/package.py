@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from mlconfig.contracts.exporter import Exporter
+from mlconfig.data.personal import subject_digests
 from mlconfig.engine.baselines import baseline_files
 from mlconfig.engine.carrier import relative, told
+from mlconfig.engine.champion import find_champion
 from mlconfig.engine.job import Job, Output
 from mlconfig.engine.jobs.train import load_fitted
 from mlconfig.engine.learning import Study
@@ -24,6 +27,7 @@ from mlconfig.plan.plan import Plan
 from mlconfig.plan.steps import PackageStep, ReadStep, TrainStep
 from mlconfig.records.dataset import DatasetCard
 from mlconfig.records.packing import take_rows
+from mlconfig.records.pseudonym import Pseudonyms
 from mlconfig.records.signature import Signature
 from mlconfig.training.fit import Fitted
 
@@ -44,9 +48,10 @@ def run(job: Job) -> Output:
     holdout = take_rows(prepared.feeds, prepared.parts.test)
     parity = _prove(fitted, packaged, model, study, step, holdout)
     card = DatasetCard.model_validate_json((job.folder(job.plan.step(ReadStep)) / "dataset.json").read_bytes())
-    signature = _signature(plan, study, fitted, card)
+    signature = _signature(plan, study, fitted, card, _also_sent(job))
     package = Package(model, signature, prepared.features, card, exporter.tags.file)
-    files = {**baseline_files(study, prepared, packaged, signature, holdout), **_papers(plan, trained, parity)}
+    whose = _whose(job, study, step)
+    files = {**baseline_files(study, prepared, packaged, signature, holdout, whose), **_papers(plan, trained, parity)}
     folder = job.workspace.storage / "versions" / plan.name / job.run_key(step)[:16]
     sha256 = write_package(folder, package, files)
     p99 = latency_p99(packaged, holdout)
@@ -83,9 +88,14 @@ def _prove(
     return check_parity(fitted.predict, packaged.predict, holdout, hard, step.packaging.parity)
 
 
-def _signature(plan: Plan, study: Study, fitted: Fitted, card: DatasetCard) -> Signature:
-    read, prepared = plan.step(ReadStep), study.latest
-    row = int(prepared.parts.test[0])
+def _also_sent(job: Job) -> tuple[str, ...]:
+    """What clients may send and a retrain does not read: the log has none of it, and they shall not notice the retrain."""
+    champion = find_champion(job) if job.retrain is not None else None
+    return champion.signature.unused if champion is not None else ()
+
+
+def _signature(plan: Plan, study: Study, fitted: Fitted, card: DatasetCard, unused: tuple[str, ...]) -> Signature:
+    read, prepared, step = plan.step(ReadStep), study.latest, plan.step(PackageStep)
     return make_signature(
         prepared.features,
         card.table_schema,
@@ -95,10 +105,29 @@ def _signature(plan: Plan, study: Study, fitted: Fitted, card: DatasetCard) -> S
         classes=fitted.target.classes,
         event_time=read.event_time,
         key=read.key or (),
-        groups=plan.step(PackageStep).groups,
+        groups=step.groups,
+        carried=step.carried,
+        unused=unused,
         time_zone=plan.time_zone,
-        example={name: study.table.column(name)[row].as_py() for name in study.table.column_names},
+        example=_example(study, step.subject),
+        pii=step.pii,
     )
+
+
+def _example(study: Study, subject: Sequence[str]) -> dict[str, Any]:
+    """A held-out row; where rows are somebody's, each value is of another row, and nothing says whose."""
+    rows, names = study.latest.parts.test, [name for name in study.table.column_names if name not in subject]
+    if set(subject) & {column.name for column in study.latest.features.columns}:
+        names = list(study.table.column_names)
+    places = {name: int(rows[number % len(rows)]) if subject else int(rows[0]) for number, name in enumerate(names)}
+    return {name: study.table.column(name)[row].as_py() for name, row in places.items()}
+
+
+def _whose(job: Job, study: Study, step: PackageStep) -> Any:
+    """Whose each row is, as a digest [rows]; null where nobody's rows can be asked for."""
+    if not step.subject:
+        return None
+    return subject_digests(study.table, step.subject, Pseudonyms.make(job.workspace.storage))
 
 
 def _papers(plan: Plan, trained: Output, parity: ParityReport) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlconfig.data.assemble import labelled_rows, retrain_table
 from mlconfig.data.event_time import event_seconds, require_columns
 from mlconfig.data.fingerprint import table_digest
+from mlconfig.data.personal import shielded, without_values
 from mlconfig.data.read import read_table
 from mlconfig.data.schema import check_schema, enforce, infer_schema, schema_notices
 from mlconfig.engine.carrier import relative, told
@@ -19,6 +20,7 @@ from mlconfig.engine.workspace import write_json
 from mlconfig.plan.steps import DeployStep, PackageStep, ReadStep, RetrainStep, TrainStep
 from mlconfig.records.dataset import DatasetCard
 from mlconfig.records.prediction_log import PredictionLog
+from mlconfig.records.pseudonym import Pseudonyms
 from mlconfig.sections import RetrainData
 
 if TYPE_CHECKING:
@@ -30,12 +32,16 @@ def run(job: Job) -> Output:
     step = job.plan.step(ReadStep)
     champion = find_champion(job)
     table, notices = _from_source(job) if job.retrain is None else _for_retrain(job, job.retrain, champion)
-    require_columns(table, job.plan.step(PackageStep).groups, "evaluation.fairness.groups")
+    package = job.plan.step(PackageStep)
+    require_columns(table, package.groups, "evaluation.fairness.groups")
+    require_columns(table, () if job.retrain is not None else tuple(package.pii), "governance.pii")
+    require_columns(table, package.subject, "governance.subject")
+    require_columns(table, package.carried, "serving.routing_key")
     if champion is not None and champion.plan.step(ReadStep).source == step.source:
         columns = [column.name for column in champion.signature.features]
         breaches = check_schema(table, champion.dataset.table_schema, columns)
         notices += enforce(breaches, step.on_breach)
-    schema = infer_schema(table, target=step.target)
+    schema = without_values(infer_schema(table, target=step.target), {*package.pii, *package.subject})
     check_at_reading(job, table, schema)
     seconds = event_seconds(table) if step.event_time is not None else None
     card = DatasetCard(
@@ -54,6 +60,12 @@ def run(job: Job) -> Output:
     return told(note=note, folder=relative(folder, job.workspace.storage), rows=table.num_rows, notices=told_notices)
 
 
+def _shielded(job: Job, table: pa.Table) -> pa.Table:
+    """The table without the personal values that nothing is learned from."""
+    pii = job.plan.step(ReadStep).pii
+    return shielded(table, pii, Pseudonyms.make(job.workspace.storage) if "hmac" in pii.values() else None)
+
+
 def _first(notices: tuple[str, ...], most: int = 4) -> tuple[str, ...]:
     """As many notices as a person reads in a line; the data set's card has all."""
     more = len(notices) - most
@@ -63,7 +75,8 @@ def _first(notices: tuple[str, ...], most: int = 4) -> tuple[str, ...]:
 def _from_source(job: Job) -> tuple[pa.Table, tuple[str, ...]]:
     step = job.plan.step(ReadStep)
     source = job.toolbox.create("source", step.source.name, step.source.params)
-    return read_table(source, step.data(job.plan.step(TrainStep).split), job.plan.time_zone)
+    table, notices = read_table(source, step.data(job.plan.step(TrainStep).split), job.plan.time_zone)
+    return _shielded(job, table), notices
 
 
 def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple[pa.Table, tuple[str, ...]]:
@@ -75,8 +88,13 @@ def _for_retrain(job: Job, retrain: Retrain, champion: Champion | None) -> tuple
         assert source is not None
         return source, notices
     log, left_out = _from_log(job, champion) if how.from_ != "source" else (None, ())
-    split, groups = job.plan.step(TrainStep).split, job.plan.step(PackageStep).groups
-    extra = (*(step.key or ()), *((split.column,) if split.column is not None else ()), *groups)
+    split, package = job.plan.step(TrainStep).split, job.plan.step(PackageStep)
+    extra = (
+        *(step.key or ()),
+        *((split.column,) if split.column is not None else ()),
+        *package.groups,
+        *package.carried,
+    )
     table = retrain_table(
         source,
         log,
@@ -104,4 +122,4 @@ def _from_log(job: Job, champion: Champion) -> tuple[pa.Table, tuple[str, ...]]:
         key=step.key or (),
         target_type=champion.target_type,
     )
-    return rows, notices
+    return _shielded(job, rows), notices

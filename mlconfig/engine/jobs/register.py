@@ -36,6 +36,7 @@ def run(job: Job) -> Output:
         sha256=card.artifact_sha256,
         tags=_tags(card, step),
         description=step.description,
+        about=card.about,
     )
     card = card.model_copy(update={"version": version, "run_id": run_id})
     keep_card(job, card)
@@ -68,6 +69,8 @@ def _card(job: Job, step: RegisterStep) -> VersionCard:
         git_commit=git_commit(job.workspace.project),
         trained_since=dataset.since,
         trained_until=job.outputs["train"]["until"],
+        intended_use=step.card.intended_use,
+        limitations=step.card.limitations,
     )
 
 

@@ -34,7 +34,7 @@ def run_of(tracker: Tracker, name: str, version: str) -> str:
 
 def register(
     tracker: Tracker, name: str, folder: Path, *, run_id: str, effect_key: str, sha256: str,
-    tags: Mapping[str, str] | None = None, description: str | None = None,
+    tags: Mapping[str, str] | None = None, description: str | None = None, about: str = "",
 ) -> str:  # fmt: skip
     """Register a version's folder as an MLflow model that ``mlflow.pyfunc.load_model("models:/name/version")`` loads.
 
@@ -47,6 +47,7 @@ def register(
         sha256: of ``model.onnx``; loading checks it.
         tags: of the version (data fingerprint, git commit, plan digest).
         description: of the registered model.
+        about: what the version is for, and what not; its own description.
 
     Returns:
         The version, as MLflow numbers it.
@@ -63,7 +64,7 @@ def register(
         _ensure_model(tracker.client, name, description)
         source = f"{tracker.client.get_run(run_id).info.artifact_uri}/{place}"
         labels = {**(tags or {}), EFFECT: effect_key}
-        return str(tracker.client.create_model_version(name, source, run_id, labels).version)
+        return str(tracker.client.create_model_version(name, source, run_id, labels, description=about or None).version)
 
 
 def _save(folder: Path, model: Path, sha256: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from mlconfig.engine.head import find_head
 from mlconfig.engine.head.environment import head_variables
 from mlconfig.engine.head.head import check_version
-from mlconfig.engine.head.ingress import write_launcher
+from mlconfig.engine.head.ingress import NAMED_BY, write_launcher
 from mlconfig.engine.head.places import LONGEST_DIR, make_dirs, make_token, temp_dir
 from mlconfig.engine.head.ports import FIRST, LAST, choose_ports, is_free
 from mlconfig.engine.head.process import end_session, identify, is_alive, session_members
@@ -38,7 +38,7 @@ def _head(**changes):
 
 def test_chosen_ports_are_free_and_apart():
     ports = choose_ports(set())
-    assert len(ports.taken()) == 6 + 2 * ports.span
+    assert len(ports.taken()) == 7 + 2 * ports.span
     assert all(FIRST <= port <= LAST and is_free(port) for port in ports.taken())
 
 
@@ -94,30 +94,44 @@ def test_somebody_elses_directory_for_sockets_is_refused(monkeypatch):
 def test_the_launcher_puts_haproxy_on_loopback(tmp_path):
     config = tmp_path / "haproxy.cfg"
     config.write_text(
-        f"global\n    stats socket {tmp_path}/a mode 666 level admin expose-fd listeners\n"
+        f"global\n    log 127.0.0.1:514 local0 info\n    stats socket {tmp_path}/a mode 666 level admin expose-fd listeners\n"
         "defaults\n    mode http\n    timeout connect 1s\n    timeout client 1s\n    timeout server 1s\n    option httplog\n"
         "frontend prometheus\n    bind :20101\n"
         "frontend http_frontend\n    bind 127.0.0.1:20100\n"
         "listen stats\n  bind *:20102\n  stats enable\n"
+        "frontend grpc_frontend\n    # HTTP/2\n    bind 127.0.0.1:20103 proto h2\n    mode http\n    log global\n"
     )
-    check = subprocess.run([write_launcher(tmp_path), "-c", "-f", config], capture_output=True, text=True, check=False)
+    launcher = write_launcher(tmp_path, "x-named")
+    check = subprocess.run([launcher, "-c", "-f", config], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stderr
     mended = config.read_text()
     assert [line.split()[1] for line in mended.splitlines() if "bind" in line] == [
         "127.0.0.1:20101",
         "127.0.0.1:20100",
         "127.0.0.1:20102",
+        "127.0.0.1:20103",
     ]
     assert " mode 600 level admin" in mended
-    assert "timeout http-request 10s\n    timeout http-keep-alive 60s\n    option httplog" in mended
+    assert "timeout http-request 10s\n    timeout http-keep-alive 60s\n" in mended
+    assert "httplog" not in mended
+    assert "514" not in mended
+    assert mended.count("http-request set-header x-named %[uuid]\n") == 2, "requests are named over HTTP and gRPC"
+    assert mended.index("x-named", mended.index("grpc_frontend")) > 0
 
 
 def test_a_head_gets_our_settings_and_not_what_would_mislead_it(tmp_path):
     ports = choose_ports(set())
     inherited = {"PATH": "/bin", "PYTHONDONTWRITEBYTECODE": "1", "RAY_ADDRESS": "far:1", "OMP_NUM_THREADS": "8"}
     variables = head_variables(
-        inherited, token_path=tmp_path / "t", ports=ports, haproxy=tmp_path, launcher=tmp_path / "l", cores=16
+        inherited,
+        token_path=tmp_path / "t",
+        ports=ports,
+        haproxy=tmp_path,
+        launcher=tmp_path / "l",
+        named_by="x-n",
+        cores=16,
     )
+    assert variables[NAMED_BY] == "x-n", "replicas are told where to find the names"
     assert not {"PYTHONDONTWRITEBYTECODE", "RAY_ADDRESS"} & variables.keys()
     assert variables["PATH"] == "/bin"
     assert variables["OMP_NUM_THREADS"] == "1"
