@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -21,6 +22,9 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from croniter import croniter
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["numeric", "categorical", "boolean", "timestamp"]
@@ -126,6 +130,17 @@ def format_duration(value: timedelta) -> str:
     return f"{milliseconds // round(_UNITS[unit] * 1000)}{unit}"
 
 
+def plural(amount: int, word: str) -> str:
+    """``1 window``, ``2 windows``."""
+    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
+
+
+def rough_duration(seconds: float) -> str:
+    """A time as people say it, to a tenth of its largest unit: ``3 d``, ``2.5 h``, ``40 s``."""
+    name = next((unit for unit in ("d", "h") if seconds >= _UNITS[unit]), "min" if seconds >= _UNITS["m"] else "s")
+    return f"{seconds / _UNITS[name[0]]:.1f}".removesuffix(".0") + f" {name}"
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
@@ -159,6 +174,42 @@ Size = Annotated[
     PlainSerializer(format_size, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|TiB)$", "examples": ["8GiB"]}),
 ]
+
+
+def _cron(value: Any) -> Any:
+    """Five fields that some day fits; what is no text is left to the validator behind."""
+    from croniter import CroniterBadDateError, croniter
+
+    if not isinstance(value, str):
+        return value
+    if len(value.split()) != 5 or not croniter.is_valid(value):
+        raise ValueError(f'`{value}` is no cron expression of five fields; write "0 3 * * 1"')
+    try:
+        croniter(value).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"no day fits `{value}`") from None
+    return value
+
+
+Cron = Annotated[str, BeforeValidator(_cron)]
+"""Times by the calendar: minute, hour, day of the month, month, day of the week, in the recipe's time zone."""
+
+
+def cron_after(cron: str, moment: float, zone: str) -> datetime:
+    """The first time of a cron expression after a moment, in a time zone."""
+    return _croniter(cron, moment, zone).get_next(datetime)
+
+
+def cron_until(cron: str, moment: float, zone: str) -> datetime:
+    """The last time of a cron expression that is not after a moment."""
+    return _croniter(cron, moment + 1.0, zone).get_prev(datetime)
+
+
+def _croniter(cron: str, moment: float, zone: str) -> croniter:
+    from croniter import croniter
+
+    return croniter(cron, datetime.fromtimestamp(moment, ZoneInfo(zone)))
+
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]

@@ -43,6 +43,8 @@ def command(recipe: Path, overrides: tuple[str, ...], resend: bool, output: str)
 
 
 def _print(mail: Mail) -> None:
+    from mlconfig.engine.letters import undelivered
+
     out = console()
     if mail.sent is not None:
         out.print(f"{mail.sent.sent} alert(s) sent")
@@ -54,12 +56,7 @@ def _print(mail: Mail) -> None:
         out.print(f"{alert.severity}  {alert.what}", markup=False, style="red")
         if alert.advice:
             out.print(f"  {alert.advice}", markup=False)
-    for state, letters in (("waits for", mail.pending), ("was given up for", mail.dead)):
-        for letter in letters:
-            why = f": {letter.error}" if letter.error else ""
-            tried = f"{letter.attempts} attempt(s)"
-            out.print(
-                f"`{letter.rule}` {state} the sink `{letter.sink}` after {tried}{why}", markup=False, style="yellow"
-            )
+    for line in undelivered((*mail.pending, *mail.dead)):
+        out.print(line, markup=False, style="yellow")
     if mail.dead:
         out.print("  --resend sends them again")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlconfig.engine.cycle import CycleReport
     from mlconfig.engine.workspace import Workspace
+    from mlconfig.monitoring.run import Progress
     from mlconfig.plan.plan import Plan
     from mlconfig.records.verdict import Verdict
 
@@ -52,7 +55,8 @@ def command(recipe: Path, overrides: tuple[str, ...], window: str | None, explai
 def _watch(workspace: Workspace, plan: Plan, output: str) -> int:
     from mlconfig.engine.watching import watch_now
 
-    report, latest = watch_now(workspace, plan)
+    with window_progress() as progress:
+        report, latest = watch_now(workspace, plan, progress)
     if output == "json":
         tree = {
             "new": [verdict.model_dump(mode="json") for verdict in report.verdicts],
@@ -64,6 +68,23 @@ def _watch(workspace: Workspace, plan: Plan, output: str) -> int:
     else:
         _print(report, latest)
     return int(any(verdict.state in ("alert", "lasting") for verdict in latest))
+
+
+@contextmanager
+def window_progress() -> Iterator[Progress | None]:
+    """Shows how many windows are judged while it lasts; only to a person, beside what is printed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    err = Console(stderr=True)
+    if not err.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("judging windows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _judge(workspace: Workspace, plan: Plan, stretch: str, output: str) -> int:
@@ -91,11 +112,13 @@ def _explain(workspace: Workspace, plan: Plan, column: str, stretch: str | None,
 
 
 def _print(report: CycleReport, latest: tuple[Verdict, ...]) -> None:
+    from mlconfig.vocabulary import plural
+
     out = console()
     if not latest:
         out.print("No window is complete yet.")
     else:
-        out.print(f"{len(report.verdicts)} new or changed verdict(s); the newest of each signal:\n")
+        out.print(f"{plural(len(report.verdicts), 'verdict')} new or changed; the newest of each signal:\n")
         _print_verdicts(latest)
     for skipped in report.skipped:
         out.print(f"  {skipped}", markup=False, style="dim")

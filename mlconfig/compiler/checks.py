@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlconfig.compiler.bench import PROPERTIES, Bench, listed
 from mlconfig.compiler.learning_checks import check_features, check_model
+from mlconfig.compiler.serving_checks import check_serving
 from mlconfig.compiler.space_checks import check_space
 from mlconfig.compiler.watching_checks import check_watching
 from mlconfig.contracts import ExporterTags, MetricTags, SearcherTags, SourceTags
@@ -25,6 +26,7 @@ def check(bench: Bench) -> None:
         searcher = recipe.tuning.searcher
         bench.plugin("searcher", SearcherTags, "tuning.searcher.name", searcher.name, searcher.params)
     check_watching(bench)
+    check_serving(bench)
     if not bench.problems:  # a searched path is checked by putting values into a step, which needs all plugins
         check_space(bench)
 

@@ -9,11 +9,13 @@ from mlconfig.compiler.space import targets, tried
 from mlconfig.plan.step import PluginPin
 from mlconfig.plan.steps import ReadStep, TrainStep, TuneStep
 from mlconfig.sections import Features
+from mlconfig.vocabulary import FrozenDict
 
 
 def read_step(bench: Bench) -> ReadStep:
     """Read the source."""
-    data = bench.recipe.data
+    data, features = bench.recipe.data, bench.recipe.features
+    pii = {name: how for name, how in bench.recipe.governance.pii.items() if not features.names(name)}
     return ReadStep(
         id="read",
         plugins=(bench.pin("source", data.source.name),),
@@ -23,6 +25,7 @@ def read_step(bench: Bench) -> ReadStep:
         event_time=data.event_time,
         period=data.period,
         on_breach=data.on_breach,
+        pii=FrozenDict(pii),
         time_zone=bench.recipe.time_zone,
     )
 

@@ -16,7 +16,17 @@ def deploy_step(bench: Bench) -> DeployStep | None:
     serving = bench.recipe.serving
     if serving is None or not _serves(bench):
         return None
-    return DeployStep(id="deploy", inputs=("package", "gate"), endpoint=bench.endpoint, serving=serving)
+    return DeployStep(
+        id="deploy",
+        inputs=("package", "gate"),
+        plugins=(
+            *(bench.pin("protocol", protocol.name) for protocol in serving.protocols),
+            *(() if serving.auth == "none" else (bench.pin("authenticator", serving.auth.name),)),
+        ),
+        endpoint=bench.endpoint,
+        serving=serving,
+        retention=bench.recipe.governance.retention,
+    )
 
 
 def monitor_step(bench: Bench) -> MonitorStep | None:

@@ -109,7 +109,15 @@ def notices(bench: Bench) -> tuple[str, ...]:
     for name, notice in said:
         by_notice.setdefault(notice, []).append(f"`{name}`")
     told = (f"{', '.join(names)}: {notice}" for notice, names in by_notice.items() if notice)
-    return (*told, *_unwatched_groups(bench))
+    return (*told, *_unwatched_groups(bench), *_unwatched_columns(bench))
+
+
+def _unwatched_columns(bench: Bench) -> Iterator[str]:
+    """Of a personal feature the log holds nothing that could be counted."""
+    governance, features = bench.recipe.governance, bench.recipe.features
+    hidden = [f"`{name}`" for name in governance.pii if features.names(name)]
+    if hidden:
+        yield f"{', '.join(hidden)}: predicted from and not watched, as personal (governance.pii); no drift in it is seen"
 
 
 def _unwatched_groups(bench: Bench) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from mlconfig.compiler.bench import Bench
+from mlconfig.compiler.bench import Bench, listed
 from mlconfig.compiler.watching import declared_signals, is_asked_for, path_of, why_not, why_unwatched
 from mlconfig.contracts import DetectorTags, MetricTags, SinkTags, TriggerTags
 from mlconfig.errors import PluginError
@@ -65,6 +65,7 @@ def _check_columns(bench: Bench, name: str, signal: Signal, tags: DetectorTags) 
     elif columns.names is not None:
         check = _check_answers if name in OUTPUT_SIGNALS else _check_features
         check(bench, path, columns.names)
+        _check_kinds(bench, name, signal, tags)
 
 
 def _check_answers(bench: Bench, path: str, names: tuple[str, ...]) -> None:
@@ -81,6 +82,19 @@ def _check_features(bench: Bench, path: str, names: tuple[str, ...]) -> None:
         left_out = column in features.exclude or column == target
         if left_out or (features.include != AUTO and column not in features.include):
             bench.problem(path, f"`{column}` is no feature, and only features are watched", "remove it")
+
+
+def _check_kinds(bench: Bench, name: str, signal: Signal, tags: DetectorTags) -> None:
+    """A detector that cannot compare a column would be silent about it. What `auto` infers is known once the data is read."""
+    assert signal.columns != AUTO
+    declared = {column: each.kind for column, each in bench.recipe.features.columns.items()}
+    kinds = answer_kinds(bench.recipe.task) if name in OUTPUT_SIGNALS else declared
+    for column in signal.columns.names or ():
+        kind = kinds.get(column, AUTO)
+        if kind not in {AUTO, *tags.kinds}:
+            what = f"`{column}` is {kind}, and `{signal.name}` compares {listed(tags.kinds)} columns only"
+            hint = "take it out, or compare it with chi2, js or psi"
+            bench.problem(f"{path_of(name)}.columns", what, hint)
 
 
 def _check_pace(bench: Bench, name: str, signal: Signal) -> None:

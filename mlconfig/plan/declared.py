@@ -45,6 +45,7 @@ def declared(plan: Plan) -> dict[str, Any]:
     }
     tree |= {name: _dump(section) for name, section in sections.items() if section is not None}
     tree |= {name: "none" for name in ("serving", "monitoring", "retraining") if sections[name] is None}
+    tree["governance"] = _governance(plan)
     tree["evaluation"] = {
         "metric": evaluate.metric,
         "metrics": list(evaluate.metrics[1:]),
@@ -53,6 +54,17 @@ def declared(plan: Plan) -> dict[str, Any]:
         "gates": {name: _dump(each) for name, each in gate.gates.items()},
     }
     return tree
+
+
+def _governance(plan: Plan) -> dict[str, Any]:
+    package, deploy = plan.step(PackageStep), plan.find(DeployStep)
+    by_key = package.subject == (plan.step(ReadStep).key or ())
+    tree = {
+        "pii": dict(package.pii),
+        "subject": None if by_key else package.subject[0],
+        "card": _dump(plan.step(RegisterStep).card),
+    }
+    return tree if deploy is None else {**tree, "retention": _dump(deploy.retention)}
 
 
 def _dump(section: BaseModel) -> dict[str, Any]:

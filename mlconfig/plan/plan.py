@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -14,11 +14,12 @@ from mlconfig.errors import PlanError
 from mlconfig.plan.bind import put
 from mlconfig.plan.step import BaseStep
 from mlconfig.plan.steps import DeployStep, LearningStep, MonitorStep, RetrainStep, Step, TuneStep
+from mlconfig.plan.stored import FIRST_FORM, SEAL, sealed, untouched
 from mlconfig.sections import Engine, Features, Period
 from mlconfig.vocabulary import Frozen, FrozenDict, Task, Tuple
 
 S = TypeVar("S", bound=BaseStep)
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 OPERATING = (DeployStep, MonitorStep, RetrainStep)
 """The steps behind a registered version."""
 
@@ -26,11 +27,12 @@ OPERATING = (DeployStep, MonitorStep, RetrainStep)
 class Plan(Frozen):
     """Everything that will be done for a recipe. Made by ``compile_plan``; carried out by ``apply_plan``.
 
-    ``digests`` are the steps' declared digests by id; they are worked out and, in a plan that was read, checked.
+    ``digests`` are the steps' declared digests by id. They are names: worked out once, and kept in a plan that is stored, so
+    that what was carried out under them is found again by a later program, which might work out others.
     ``based_on`` is the digest of what was live when the plan was shown; a saved plan is stale when that has changed.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     name: str
     task: Task
     random_state: int = 0
@@ -42,15 +44,11 @@ class Plan(Frozen):
     based_on: str | None = Field(None, description="The live digest this plan was shown against.")
 
     @model_validator(mode="after")
-    def _digests_hold(self) -> Self:
-        digests: dict[str, str] = {}
-        for step in self.steps:
-            unknown = [name for name in step.inputs if name not in digests]
-            if unknown or step.id in digests:
-                raise ValueError(f"step `{step.id}` builds on {unknown or 'itself'}, which does not come before it")
-            digests[step.id] = step.digest(digests)
-        if self.digests and dict(self.digests) != digests:
-            raise ValueError("the digests do not belong to the steps; the plan was changed by hand")
+    def _each_step_has_its_digest(self) -> Self:
+        worked_out = self.meaning()
+        if self.digests and set(self.digests) != set(worked_out):
+            raise ValueError("`digests` and `steps` are not of the same steps")
+        digests = {name: self.digests.get(name, own) for name, own in worked_out.items()}
         object.__setattr__(self, "digests", FrozenDict(digests))
         return self
 
@@ -58,6 +56,10 @@ class Plan(Frozen):
     def digest(self) -> str:
         """One digest of the whole plan."""
         return hashlib.sha256("".join(f"{name}{value}" for name, value in self.digests.items()).encode()).hexdigest()
+
+    def meaning(self) -> dict[str, str]:
+        """The digests that this program works out, whichever the plan bears: those of two plans can be compared."""
+        return _digests(self.steps)
 
     def step(self, kind: type[S]) -> S:
         """The step of a kind. Raises ``PlanError`` when the plan has none."""
@@ -108,6 +110,16 @@ class Plan(Frozen):
         """The plan with the digest of what was live when it was shown."""
         return self.model_copy(update={"based_on": based_on})
 
+    def named_as(self, before: Plan | None) -> Plan:
+        """The plan with the digests that ``before`` bears for steps that mean the same, so that their results are kept."""
+        if before is None:
+            return self
+        mine, theirs = self.meaning(), before.meaning()
+        digests = {
+            name: before.digests[name] if theirs.get(name) == mine[name] else own for name, own in self.digests.items()
+        }
+        return self.model_copy(update={"digests": FrozenDict(digests)})
+
     def _with(self, steps: tuple[BaseStep, ...]) -> Plan:
         return Plan.model_validate({**dict(self), "steps": steps, "digests": {}})
 
@@ -118,8 +130,28 @@ class Plan(Frozen):
         return declared(self)
 
     def to_json(self) -> str:
-        """The text of ``plan.json``: stable order, two spaces, a newline at the end."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n"
+        """The text of ``plan.json``: stable order, two spaces, a newline at the end, sealed."""
+        return json.dumps(sealed(self.model_dump(mode="json", by_alias=True)), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that a program of this or of an earlier version wrote. Raises ``ValueError`` when it was changed since."""
+        tree = json.loads(text)
+        present = {name: value for name, value in tree.items() if name != SEAL} | {"schema_version": SCHEMA_VERSION}
+        plan = cls.model_validate_json(json.dumps(present), strict=True)
+        if not untouched(tree):
+            raise ValueError("what it says is not what was written; the plan was changed by hand")
+        return plan
+
+
+def _digests(steps: Sequence[BaseStep]) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    for step in steps:
+        unknown = [name for name in step.inputs if name not in digests]
+        if unknown or step.id in digests:
+            raise ValueError(f"step `{step.id}` builds on {unknown or 'itself'}, which does not come before it")
+        digests[step.id] = step.digest(digests)
+    return digests
 
 
 def _without_input(step: BaseStep, gone: str) -> BaseStep:
@@ -136,10 +168,13 @@ def read_plan(path: Path) -> Plan:
         raise PlanError(
             f"this is no plan: {error}", where=str(path), hint="write one with `mlconfig plan --out plan.json`"
         ) from None
-    if version != SCHEMA_VERSION:
-        raise PlanError(f"this plan has schema version {version}, not {SCHEMA_VERSION}", str(path), "compile it again")
+    if version not in (FIRST_FORM, SCHEMA_VERSION):
+        what = f"this plan has schema version {version}, and this mlconfig knows up to {SCHEMA_VERSION}"
+        raise PlanError(what, str(path), "upgrade mlconfig, or compile it again")
     try:
-        return Plan.model_validate_json(text, strict=True)
+        return Plan.from_json(text)
     except ValidationError as error:
         fault = error.errors()[0]
         raise PlanError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", str(path), "compile it again") from None
+    except ValueError as error:
+        raise PlanError(str(error), str(path), "compile it again") from None

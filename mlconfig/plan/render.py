@@ -121,10 +121,9 @@ def _conditions(gate: Gate) -> str:
 
 def _deploy(step: DeployStep) -> str:
     scale = step.serving.autoscaling_config
-    replicas = (
-        f"{scale.get('min_replicas', 1)}–{scale.get('max_replicas', 1)}" if scale else str(step.serving.num_replicas)
-    )
-    return f"POST /v1/{step.endpoint}/predict, {replicas} replica(s)"
+    replicas = "–".join(map(str, scale.bounds)) if scale is not None else str(step.serving.num_replicas)
+    batches = "".join(f"; batch {name} at `{batch.cron}`" for name, batch in step.serving.batch.items())
+    return f"POST /v1/{step.endpoint}/predict, {replicas} replica(s){batches}"
 
 
 def _monitor(step: MonitorStep) -> str:

@@ -30,6 +30,10 @@ class BaseStep(Frozen):
     """One step. ``inputs`` are the ids of the steps whose results it needs."""
 
     restarts_replicas: ClassVar[bool] = False
+    defaults_revision: ClassVar[int] = 1
+    """Raised with every default of its settings that changes, since a digest does not tell of defaults."""
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change nothing that is done."""
 
     kind: str
     id: str
@@ -38,11 +42,19 @@ class BaseStep(Frozen):
 
     def settings(self) -> dict[str, Any]:
         """What the step was told, without its place in the plan."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"id", "kind", "inputs", "plugins"})
+        return self.model_dump(mode="json", by_alias=True, exclude=self._no_settings)
 
     def digest(self, inputs: Mapping[str, str]) -> str:
-        """The declared digest: settings, plugins without their package's version, and the digests of the inputs."""
-        pins = [pin.model_dump(mode="json", exclude={"distribution"}) for pin in self.plugins]
-        parts = {"kind": self.kind, "settings": self.settings(), "plugins": pins}
+        """The declared digest: settings, plugins without their package's version, and the digests of the inputs.
+
+        What says no more than its default is left out, so that a key which comes later, with a default, changes nothing.
+        """
+        pins = [pin.model_dump(mode="json", exclude={"distribution"}, exclude_defaults=True) for pin in self.plugins]
+        said = self.model_dump(mode="json", by_alias=True, exclude=self._no_settings, exclude_defaults=True)
+        parts = {"kind": self.kind, "defaults": self.defaults_revision, "settings": said, "plugins": pins}
         parts["inputs"] = {name: inputs[name] for name in self.inputs}
         return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+    @property
+    def _no_settings(self) -> set[str]:
+        return {"id", "kind", "inputs", "plugins", *self.without_effect}

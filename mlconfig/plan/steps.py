@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mlconfig import sections
 from mlconfig.plan.step import BaseStep, Target
-from mlconfig.sections import (
-    Alerts,
-    Data,
-    EventTime,
-    Fairness,
-    Features,
-    Gate,
-    Interval,
-    Model,
-    Monitoring,
-    Packaging,
-    Period,
-    Retraining,
-    Serving,
-    Split,
-    Tracking,
-    Tuning,
-)
+from mlconfig.sections.governance import Pii
 from mlconfig.vocabulary import FrozenDict, Names, OneOrMore, PluginRef, Task, Tuple
 
 
 class ReadStep(BaseStep):
-    """Read the source, find each row's time, check the schema."""
+    """Read the source, find each row's time, check the schema.
+
+    ``pii``: personal columns that are no features, of which nothing is kept, or a digest.
+    """
 
     kind: Literal["read"] = "read"
     source: PluginRef
     target: str
     key: OneOrMore | None = None
-    event_time: EventTime | None = None
-    period: Period = Period()
+    event_time: sections.EventTime | None = None
+    period: sections.Period = sections.Period()
     on_breach: Literal["stop", "warn"] = "stop"
+    pii: FrozenDict[Pii] = FrozenDict()
     time_zone: str = "UTC"
 
-    def data(self, split: Split) -> Data:
+    def data(self, split: sections.Split) -> sections.Data:
         """The section again, with the split that the steps behind use."""
         fields = {
             name: getattr(self, name) for name in ("source", "target", "key", "event_time", "period", "on_breach")
         }
-        return Data(**fields, split=split)
+        return sections.Data(**fields, split=split)
 
 
 class LearningStep(BaseStep):
     """What tuning and training have in common. ``precision`` is the packaged model's: training reckons in the same."""
 
     task: Task
-    features: Features
-    model: Model
-    split: Split
+    features: sections.Features
+    model: sections.Model
+    split: sections.Split
     precision: Literal["float32", "float64"] = "float32"
     random_state: int = 0
 
@@ -63,7 +51,7 @@ class TuneStep(LearningStep):
     """Search the space; its result is the best values by recipe path."""
 
     kind: Literal["tune"] = "tune"
-    tuning: Tuning
+    tuning: sections.Tuning
     metric: str
     targets: FrozenDict[Target] = FrozenDict()
 
@@ -78,14 +66,18 @@ class TrainStep(LearningStep):
 class PackageStep(BaseStep):
     """Export features and model as one file, prove that it predicts the same, make the reference profile.
 
-    ``name`` is whose version it is: the signature and the folder carry it, so two recipes share neither. ``groups`` are
-    columns that requests carry, so that fairness can be watched.
+    ``name`` is whose version it is: the signature and the folder carry it, so two recipes share neither. Requests carry
+    ``groups``, so that fairness can be watched, and the columns that serving reads or erasure looks for. ``pii`` are all
+    personal columns; ``subject`` names whose rows are whose.
     """
 
     kind: Literal["package"] = "package"
     name: str
-    packaging: Packaging
+    packaging: sections.Packaging
     groups: Names = ()
+    carried: Names = ()
+    pii: FrozenDict[Pii] = FrozenDict()
+    subject: Names = ()
 
 
 class RegisterStep(BaseStep):
@@ -93,10 +85,11 @@ class RegisterStep(BaseStep):
 
     kind: Literal["register"] = "register"
     name: str
-    tracking: Tracking
+    tracking: sections.Tracking
     description: str | None = None
     owner: str | None = None
     tags: FrozenDict[str] = FrozenDict()
+    card: sections.Card = sections.Card()
 
 
 class EvaluateStep(BaseStep):
@@ -105,8 +98,8 @@ class EvaluateStep(BaseStep):
     kind: Literal["evaluate"] = "evaluate"
     metric: str
     metrics: Tuple[str]
-    interval: Interval = Interval()
-    fairness: Fairness = Fairness()
+    interval: sections.Interval = sections.Interval()
+    fairness: sections.Fairness = sections.Fairness()
     random_state: int = 0
 
 
@@ -114,8 +107,8 @@ class GateStep(BaseStep):
     """Compare with the floors and with the champion on the same rows."""
 
     kind: Literal["gate"] = "gate"
-    gates: FrozenDict[Gate] = FrozenDict()
-    interval: Interval = Interval()
+    gates: FrozenDict[sections.Gate] = FrozenDict()
+    interval: sections.Interval = sections.Interval()
     random_state: int = 0
 
 
@@ -126,30 +119,29 @@ class DeployStep(BaseStep):
 
     kind: Literal["deploy"] = "deploy"
     endpoint: str
-    serving: Serving
+    serving: sections.Serving
+    retention: sections.Retention = sections.Retention()
 
 
 class MonitorStep(BaseStep):
     """Watch the endpoint's windows against the reference profile, and send alerts. ``notices`` are of its detectors."""
 
+    without_effect: ClassVar[frozenset[str]] = frozenset({"notices"})
+
     kind: Literal["monitor"] = "monitor"
     endpoint: str
     metric: str
-    monitoring: Monitoring
-    alerts: Alerts
-    fairness: Fairness = Fairness()
+    monitoring: sections.Monitoring
+    alerts: sections.Alerts
+    fairness: sections.Fairness = sections.Fairness()
     notices: Tuple[str] = ()
-
-    def settings(self) -> dict[str, Any]:
-        """Without the notices: they change nothing that is done."""
-        return {name: value for name, value in super().settings().items() if name != "notices"}
 
 
 class RetrainStep(BaseStep):
     """The policy: when a retrain starts and what it learns from."""
 
     kind: Literal["retrain"] = "retrain"
-    retraining: Retraining
+    retraining: sections.Retraining
 
 
 Step = Annotated[

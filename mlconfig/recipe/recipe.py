@@ -17,6 +17,7 @@ from mlconfig.sections import (
     Engine,
     Evaluation,
     Features,
+    Governance,
     Model,
     Monitoring,
     Packaging,
@@ -83,6 +84,9 @@ class Recipe(Frozen):
     monitoring: OffSection[Monitoring] = Field(Monitoring(), description="What is watched; `none` switches it off.")
     alerts: Section[Alerts] = Field(Alerts(), description="Where verdicts are sent.")
     retraining: OffSection[Retraining] = Field(None, description="What starts a retrain; `none`: only by hand.")
+    governance: Section[Governance] = Field(
+        Governance(), description="Personal data, erasure, retention, and what a version is for."
+    )
     tracking: Section[Tracking] = Field(Tracking(), description="Where runs and versions are recorded.")
     engine: Section[Engine] = Field(Engine(), description="Where it is carried out.")
 

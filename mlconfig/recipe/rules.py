@@ -17,7 +17,7 @@ Sections = Mapping[str, Any]
 
 def check_rules(sections: Sections, places: Places) -> list[Problem]:
     """All rules whose sections are sound, over those sections."""
-    from mlconfig.recipe import watching_rules  # noqa: F401  # importing it lists its rules
+    from mlconfig.recipe import governance_rules, serving_rules, watching_rules  # noqa: F401  # importing them lists their rules
     from mlconfig.recipe.effects import idle_keys
 
     problems = [

@@ -24,6 +24,7 @@ SHORTHAND: dict[str, tuple[JsonSchemaValue, ...]] = {
         _AUTO,
         {"type": "object", "additionalProperties": {"anyOf": [_WORD, {"type": "object"}]}},
     ),
+    "_without_removed": ({"type": "object", "additionalProperties": {"enum": ["drop", "hmac", "none"]}},),
     "_auto_to_defaults": (_AUTO,),
     "_none_to_null": ({"enum": ["auto", "none"]},),
 }

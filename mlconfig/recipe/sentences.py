@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -42,6 +43,7 @@ _BOUNDS = {
 
 _PATTERNS = {
     r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and _, beginning with a letter",
+    r"^[\w.]+[:.]\w+$": "`module:function`",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "a bare name: letters, digits and _, no folder and no .py",
 }
 
@@ -73,11 +75,19 @@ def sentence(kind: str, message: str, context: Mapping[str, Any], value: Any) ->
         return _choice(str(context.get("expected", "")), value)
     if kind in _BOUNDS:
         name, text = _BOUNDS[kind]
-        bound = str(context.get(name)).replace(
-            "datetime.timedelta(0)", "0 seconds"
-        )  # how pydantic writes it below a null
-        return f"must be {text.format(bound)}; got {brief(value)}", ""
+        return f"must be {text.format(_bound(context.get(name)))}; got {brief(value)}", ""
     return f"must be {_wanted(kind, context)}; got {brief(value)}", ""
+
+
+def _bound(given: Any) -> str:
+    """A bound as a recipe has it; below a null pydantic writes durations as Python does."""
+    found = re.fullmatch(r"datetime\.timedelta\((?:0|(\w+=\d+(?:, \w+=\d+)*))\)", str(given))
+    if found is not None:
+        parts = [part.split("=") for part in found[1].split(", ")] if found[1] else []
+        given = timedelta(**{unit: int(count) for unit, count in parts})
+    if isinstance(given, timedelta):
+        return format_duration(given) if given else "0 seconds"
+    return str(given)
 
 
 def _choice(choices: str, value: Any) -> tuple[str, str]:

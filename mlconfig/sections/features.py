@@ -39,8 +39,15 @@ class Features(Frozen):
     """Which columns the model sees, and how each reaches it; `auto` is worked out when the data is first read."""
 
     include: AutoOr[Names] = Field(AUTO, description="auto: every usable column, ids left out with a notice; or names.")
-    exclude: Names = Field((), description="Never given to the model; a request may still carry them as context.")
+    exclude: Names = Field(
+        (), description="Never given to the model; a request may carry them as it may all columns: they are ignored."
+    )
     kinds: Annotated[dict[Kind, Transforms], BeforeValidator(_with_standard_kinds)] = Field(
         default_factory=standard_kinds, description="What each kind of column goes through, in this order."
     )
     columns: FrozenDict[ColumnFeatures] = Field(FrozenDict(), description="By column, where it differs from its kind.")
+
+    def names(self, column: str) -> bool:
+        """Whether it asks for a column by name; what `auto` takes is known once the data is read."""
+        listed = self.include != AUTO and column in self.include
+        return column not in self.exclude and (listed or column in self.columns)

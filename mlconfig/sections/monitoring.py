@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_serializer, model_validator
@@ -124,14 +125,24 @@ def _standard_signals() -> Any:
     return {signal: dict(detector) for signal, detector in STANDARD_SIGNALS.items()}
 
 
+def _refuse_mistyped(name: str, given: Any) -> None:
+    """`none` under a name that is nearly a standard one removes nothing; a signal of another file's own may be removed."""
+    close = get_close_matches(name, STANDARD_SIGNALS, n=1, cutoff=0.8)
+    if given in ("none", None) and name not in STANDARD_SIGNALS and close:
+        raise ValueError(f"there is no signal `{name}` to remove; did you mean `{close[0]}`?")
+
+
 def _with_standard_signals(value: Any) -> Any:
     """`auto` is all that apply; naming one changes that one; `none` removes it. Another detector takes none of ours over."""
     if value == AUTO:
         return _standard_signals()
     if not isinstance(value, dict):
         return value
+    if not value:
+        raise ValueError("{} removes nothing; write auto for all that apply, or `none` under each that is not wanted")
     merged = _standard_signals()
     for name, given in value.items():
+        _refuse_mistyped(name, given)
         signal = {"name": given} if isinstance(given, str) and given != "none" else given
         standard = merged.get(name, {})
         if not isinstance(signal, dict):
@@ -155,7 +166,7 @@ class Monitoring(Frozen):
         description="Longer windows are merged from `every`; those not longer add nothing.",
     )
     min_rows: int = Field(500, ge=1, description="Fewer: unknown, never ok.")
-    false_alarms_per_month: float = Field(1.0, gt=0.0, description="For all checks and columns together.")
+    false_alarms_per_month: float = Field(1.0, gt=0.0, le=1000.0, description="For all checks and columns together.")
     reference: Reference = Field(Reference(), description="What a window is compared with.")
     persistence: Persistence = Field(Persistence(), description="Votes: m of n windows.")
     labels: Labels = Field(Labels(), description="How labels are joined.")

@@ -89,7 +89,7 @@ def test_predict_writes_what_the_ending_says(applied, run, local, tmp_path):
             read = pyarrow.csv.read_csv if file.suffix == ".csv" else pyarrow.parquet.read_table
             made.append(read(file))
     for table in made:
-        assert table.column_names == [*rows.column_names, "prediction", "probability"]
+        assert table.column_names == [*rows.column_names, "prediction", "probability", "version"]
         assert table["prediction"].to_pylist() == made[0]["prediction"].to_pylist()
         assert table["probability"].to_pylist() == pytest.approx(made[0]["probability"].to_pylist(), abs=1e-9)
     truth = pyarrow.csv.read_csv(applied.folder / "rows.csv")["target"].to_pylist()

@@ -11,7 +11,7 @@ import pytest
 import mlconfig.cli
 from mlconfig.cli.main import VERBS, cli
 
-SHARED = {"carrying", "explained", "main", "multirun", "options", "places", "tables", "waiting"}
+SHARED = {"batches", "carrying", "explained", "main", "multirun", "options", "places", "progress", "tables", "waiting"}
 """Modules of the room that are no verb."""
 
 
@@ -76,7 +76,7 @@ def test_version(run):
         (["plan", "toy.yaml", "description=a (b)"], """quote it: 'description="a (b)"'"""),
         (["plan", "toy.yaml", "random_state"], "an override is key=value, or ~key"),
         (["plugins", "list", "detektor"], "there is no kind `detektor`; there are source, transform, model"),
-        (["predict", "toy.yaml", "--input", "absent.csv", "--output", "o.csv"], "'absent.csv' does not exist"),
+        (["predict", "toy.yaml", "--input", "absent.csv", "--output", "o.csv"], "absent.csv: there is no such file or folder"),
         (["apply", "absent.json"], "absent.json: this is no plan"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -50,5 +50,5 @@ def test_status_for_machines(project, run):
 
 
 def test_every_verb_of_this_kind_was_tried():
-    tried = {"status", "monitor", "alerts", "report", "retrain", "feedback", "predict", "destroy"}
+    tried = {"status", "monitor", "alerts", "report", "retrain", "feedback", "predict", "keys", "erase", "destroy"}
     assert set(VERBS) - tried == {"validate", "show", "schema", "plan", "apply", "train", "plugins", "doctor"}

@@ -126,7 +126,7 @@ def test_plan_as_text(project, run):
 def test_plan_as_json(project, run):
     told = run("plan", "toy.yaml", "-o", "json").json
     assert [change["action"] for change in told["changes"]] == ["add"] * len(told["plan"]["steps"])
-    assert told["plan"]["schema_version"] == 1
+    assert told["plan"]["schema_version"] == 2
     assert set(told["plan"]["digests"]) == {step["id"] for step in told["plan"]["steps"]}
 
 
