@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.report import busy, section, table, write
 
-NAMES = ("drift", "monitoring", "monitoring_report", "startup", "serving")
+NAMES = ("batch", "drift", "faults", "monitoring", "monitoring_report", "startup", "serving")
 
 
 def main(names: list[str]) -> int:

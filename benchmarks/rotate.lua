@@ -1,15 +1,21 @@
 -- Posts the bodies of a file in turn (one JSON object a line), and prints one line of JSON about the round.
+-- Arguments: the file, then headers ("Name: value").
 local bodies, place = {}, 0
 
 function init(arguments)
   for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
+  for number = 2, #arguments do
+    local name, value = arguments[number]:match("^([^:]+):%s*(.*)$")
+    wrk.headers[name] = value
+  end
+  for number, body in ipairs(bodies) do bodies[number] = wrk.format(nil, nil, nil, body) end
 end
 
 function request()
   place = place % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[place])
+  return bodies[place]
 end
 
 function done(summary, latency, requests)

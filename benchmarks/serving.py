@@ -1,216 +1,186 @@
-"""Requests a second of the endpoint of `recipes/breast_cancer.yaml` (30 numbers a row), beside a hand-written server of
-the same model.
+"""Requests a second, lateness, processor time and memory of our endpoints beside five servers of the same model.
 
-Ours is the standard lane as `mlconfig apply` deploys it: HAProxy, Ray Serve, one replica, validation against the
-signature, micro-batching, the prediction log written before each answer, monitoring on. The peer is
-`serving_peer.py`: FastAPI, pydantic, ONNX Runtime, uvicorn with uvloop and httptools, one process, none of the rest.
-Both load the same ONNX file, get the same 256 bodies in rotation from `wrk` (one thread, keep-alive, on the same
-cores), and are checked to answer the same before. Rounds in turn; medians; the ratio is the median of ratios within a
-round. Answers other than 2xx, and lost connections, are counted: there must be none.
+The model is `benchmarks/serving.yaml`'s: 14 numbers and 6 categories a row (about 370 bytes of JSON), one-hot, LightGBM of
+200 trees × 31 leaves. All servers load the same ONNX file with one thread and one process that predicts; they are checked to
+give the same answers before.
 
-CPU µs a request is the processor time of all processes of the server over its requests: ours are HAProxy, the replica,
-and Ray's and our controllers with all that they do beside; it hardly depends on what else the machine does.
+Ours are two endpoints on one Ray head as `mlconfig apply` deploys them, one in each lane, one replica each, all features on:
+validation against the signature, the prediction log written before each answer, a canary that answers 10 % of the requests, a
+shadow that is asked all of them and logged apart, API keys, micro-batching, counts. Two more are bare: no canary, no
+shadow, no authentication, no logged answers; the difference is what these features cost together. They are deployed once the
+others have been compared with the peers, and measured in rounds with them. Monitoring is on, but its passes are an hour apart.
+
+The peers have none of that but validation of types, where they offer it. Each is set up as its documentation has it for
+production, with one process for one core:
+
+- FastAPI by hand (`serving_fastapi.py`): pydantic, an `async` handler, uvicorn with uvloop and httptools, no access log.
+- MLServer (`serving_mlserver.py`): a custom runtime over its V2 protocol, `debug: false`, `parallel_workers: 0` (predicts
+  in the server's own process), no adaptive batching, which is its default.
+- BentoML (`serving_bentoml.py`): `bentoml serve` without `--reload`, one worker, a pydantic model, an `async` API, no
+  access log.
+- LitServe (`serving_litserve.py`): one worker, one server process, `fast_queue`, which it advises for many requests a
+  second, no batching.
+- `mlflow models serve` (`serving_mlflow.py`): a pyfunc with a signature, asked by `dataframe_split`, one worker.
+
+Load is `wrk`, one thread, keep-alive, 256 bodies in rotation, on the same cores as the server. Rounds of {seconds} s in turn,
+each beginning with another server; medians of {rounds}; a ratio is the median of ratios within a round. Answers other than
+2xx and lost connections are counted. CPU µs a request is the processor time of all processes of a server over its
+requests; ours are HAProxy, the replicas, Ray's and our controllers with all that they do beside.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
+from benchmarks import serving_figures as figures
+from benchmarks.report import Row
+from benchmarks.serving_load import SECONDS, WARM_UP_SECONDS, Server, load, require_wrk, rounds_of
+from benchmarks.serving_ours import Ours, check_canary, deployed, put_beside, read, rows
+from benchmarks.serving_peers import KINDS, Answer, Body, running
 
-from benchmarks.report import Row, median
-
-ROOT = Path(__file__).parents[1]
-PEERS = ROOT / ".peers"
-PEER_PACKAGES = (
-    "fastapi==0.165.0", "pydantic==2.14.3", "uvicorn[standard]==0.54.0", "onnxruntime==1.31.1", "numpy==2.4.6",
-)  # fmt: skip
-RECIPE = "recipes/breast_cancer.yaml"
-CONNECTIONS, ROUNDS, SECONDS = (1, 16, 64), 5, 3
+CONNECTIONS, ROUNDS = (1, 16, 64), 5
+FEATURE_CONNECTIONS = (16, 64)
 BODIES = 256
+START_S = 120.0
+Reader = Callable[[Any], Answer]
 
-
-@dataclass(frozen=True)
-class Server:
-    """Where it answers, and the session whose processes are its own."""
-
-    url: str
-    session: int
-
-    def cpu(self) -> dict[int, float]:
-        """Processor seconds so far by process."""
-        found = {}
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if os.getsid(process.pid) == self.session:
-                    times = process.cpu_times()
-                    found[process.pid] = times.user + times.system
-        return found
+__doc__ = (__doc__ or "").format(seconds=SECONDS, rounds=ROUNDS)
 
 
 def run() -> list[Row]:
-    """Deploy, start the peer, check that they agree, load both in turn, end both."""
-    if shutil.which("wrk") is None:
-        raise RuntimeError(
-            "the load generator `wrk` is not here; Debian: apt-get install -y wrk; macOS: brew install wrk"
-        )
-    python = peer_environment()
-    with tempfile.TemporaryDirectory(prefix="mlb-", dir="/tmp") as folder, endpoint(Path(folder) / "s") as ours:
-        storage = Path(folder) / "s"
-        model = newest(storage, "model.onnx")
-        bodies = Path(folder) / "bodies.jsonl"
-        bodies.write_text("\n".join(json.dumps(row) for row in rows()) + "\n")
-        with peer(python, model, model.with_name("signature.json")) as theirs:
-            check_agreement(ours.url, theirs.url)
-            return measure({"mlconfig": ours, "FastAPI by hand": theirs}, bodies)
+    """Deploy, start the peers, check that they agree, load all in turn, end all."""
+    require_wrk()
+    absent = _install()
+    given = rows(BODIES)
+    with tempfile.TemporaryDirectory(prefix="mlb-", dir="/tmp") as place, contextlib.ExitStack() as stack:
+        folder = Path(place)
+        bodies = folder / "bodies.jsonl"
+        bodies.write_text("".join(json.dumps(row) + "\n" for row in given))
+        ours = stack.enter_context(deployed(folder / "s", bodies, _say))
+        peers, failed = _start(stack, ours.version, folder, given, absent)
+        servers = {name: ours.servers[name] for name in figures.LANES} | peers
+        _check(ours.servers, peers)
+        put_beside(ours)
+        for name in figures.LANES:
+            check_canary([ask(ours.servers[name], line) for line in _lines(ours.servers[name])])
+        table = _measure(ours, servers)
+        return table + [Row(f"{name}: not measured, {why}", {}) for name, why in (absent | failed).items()]
 
 
-def peer_environment() -> Path:
-    """The peer's own Python, made once, with pinned packages."""
-    folder, pins = PEERS / "fastapi", "\n".join(PEER_PACKAGES)
-    marker = folder / "pins.txt"
-    if not marker.exists() or marker.read_text() != pins:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run(
-            [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PEER_PACKAGES], check=True
-        )
-        marker.write_text(pins)
-    return folder / "bin" / "python"
+def _say(text: str) -> None:
+    print(f"  {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def _mlconfig(*words: str) -> str:
-    command = [sys.executable, "-m", "mlconfig", *words]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    if run.returncode:
-        raise RuntimeError(
-            f"`mlconfig {words[0]}` ended with {run.returncode}: {(run.stderr or run.stdout).strip()[-600:]}"
-        )
-    return run.stdout
+def _install() -> dict[str, str]:
+    """Make the peers' environments; why there is none by name."""
+    absent = {}
+    for name, kind in KINDS.items():
+        try:
+            kind.peer.python()
+        except RuntimeError as error:
+            if name == figures.FASTAPI:
+                raise
+            absent[name] = str(error)
+    return absent
 
 
-@contextlib.contextmanager
-def endpoint(storage: Path) -> Iterator[Server]:
-    """The address that predicts, of a recipe applied for this run alone; destroyed afterwards."""
-    words = (RECIPE, f"engine.storage={storage}")
-    try:
-        report = json.loads(_mlconfig("apply", *words, "-o", "json"))
-        leader = json.loads((storage / "ray" / "head.json").read_text())["leader"]["pid"]
-        yield Server(f"{report['url']}/v1/{report['endpoint']}/predict", os.getsid(leader))
-    finally:
-        _mlconfig("destroy", *words)
+def _start(
+    stack: contextlib.ExitStack, version: Path, folder: Path, given: Sequence[Body], absent: Mapping[str, str]
+) -> tuple[dict[str, Server], dict[str, str]]:
+    """All peers that are installed, started at the same time; those that answer, and why others do not."""
+
+    def start(name: str) -> Server | str:
+        place = folder / KINDS[name].peer.name
+        try:
+            server = stack.enter_context(running(KINDS[name], version, place, given))
+            _await_answer(server)
+        except RuntimeError as error:
+            return str(error)
+        return server
+
+    names = [name for name in KINDS if name not in absent]
+    with ThreadPoolExecutor(len(names)) as pool:
+        started = dict(zip(names, pool.map(start, names), strict=True))
+    failed = {name: each for name, each in started.items() if isinstance(each, str)}
+    if figures.FASTAPI in failed:
+        raise RuntimeError(failed[figures.FASTAPI])
+    _say("the peers answer")
+    return {name: each for name, each in started.items() if isinstance(each, Server)}, failed
 
 
-@contextlib.contextmanager
-def peer(python: Path, model: Path, signature: Path) -> Iterator[Server]:
-    """The address of the hand-written server; ended afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [python, ROOT / "benchmarks" / "serving_peer.py", model, signature, str(port)]
-    server = subprocess.Popen(command, start_new_session=True)
-    url, deadline = f"http://127.0.0.1:{port}/predict", time.monotonic() + 60
-    try:
-        while not _listens(port):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the peer's server did not start")
-            time.sleep(0.05)
-        yield Server(url, server.pid)
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+def _lines(server: Server) -> list[str]:
+    return server.bodies.read_text().splitlines()
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def newest(storage: Path, name: str) -> Path:
-    """The file that the version was registered with."""
-    found = sorted(storage.rglob(name), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise RuntimeError(f"there is no {name} below {storage}")
-    return next(path for path in reversed(found) if path.with_name("signature.json").exists())
-
-
-def rows() -> list[dict[str, Any]]:
-    """Rows of the recipe's own data, without the target."""
-    from mlconfig.contracts import Context
-    from mlconfig.contracts.catalog import Catalog
-
-    source = Catalog().create("source", "sklearn_dataset", {"name": "breast_cancer"}, Context())
-    return source.read().drop_columns(["target"]).slice(0, BODIES).to_pylist()
-
-
-def check_agreement(ours: str, theirs: str) -> None:
-    """The same answers to all bodies; otherwise there is nothing to compare."""
-    for row in rows():
-        mine, other = _post(ours, row), _post(theirs, row)
-        gap = abs(_positive(mine) - other["probabilities"][1])
-        if gap > 1e-5 or int(mine["prediction"]) != other["prediction"]:
-            raise RuntimeError(f"the servers disagree: {mine} and {other}")
-
-
-def _positive(answer: dict[str, Any]) -> float:
-    given = answer.get("probabilities", answer.get("probability"))
-    return float(given[1] if isinstance(given, list) else given)
-
-
-def _post(url: str, row: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(row).encode(), {"Content-Type": "application/json"})
+def ask(server: Server, body: str) -> Any:
+    """One answer."""
+    headers = dict(header.split(": ", 1) for header in server.headers)
+    request = urllib.request.Request(server.url, body.encode(), {"Content-Type": "application/json", **headers})
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
 
-def measure(servers: dict[str, Server], bodies: Path) -> list[Row]:
-    """Rounds in turn at each number of connections."""
+def _await_answer(server: Server) -> None:
+    """Some listen before they can answer."""
+    body, deadline = _lines(server)[0], time.monotonic() + START_S
+    while True:
+        try:
+            ask(server, body)
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the server does not answer: {error}") from None
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _check(ours: Mapping[str, Server], peers: Mapping[str, Server]) -> None:
+    """The same answers to all bodies; otherwise there is nothing to compare."""
+    readers: dict[str, Reader] = dict.fromkeys(ours, read) | {name: KINDS[name].read for name in peers}
+    servers = {**ours, **peers}
+    told = {name: [readers[name](ask(each, line)) for line in _lines(each)] for name, each in servers.items()}
+    wanted = told[figures.FASTAPI]
+    for name, answers in told.items():
+        for number, (mine, other) in enumerate(zip(answers, wanted, strict=True)):
+            if int(mine[0]) != other[0] or abs(mine[1] - other[1]) > 1e-5:
+                raise RuntimeError(f"row {number}: {name} says {mine}, and {figures.FASTAPI} says {other}")
+    _say(f"{len(servers)} servers agree")
+
+
+def _measure(ours: Ours, servers: Mapping[str, Server]) -> list[Row]:
+    _warm_up(servers)
+    found = {each: rounds_of(dict(servers), each, ROUNDS, _say) for each in CONNECTIONS}
+    table = [row for connections, rounds in found.items() for row in figures.of_servers(connections, rounds)]
+    table += figures.of_peers(found[figures.PEER_CONNECTIONS])
+    table += figures.of_lateness(found[figures.LATE_CONNECTIONS])
+    memory = figures.of_memory(ours.resident())
+    return table + _measure_features(ours, servers[figures.FASTAPI]) + memory
+
+
+def _measure_features(ours: Ours, fastapi: Server) -> list[Row]:
+    ours.deploy_bare(_say)
+    _warm_up(ours.bare)
+    idle = ours.idle()
+    _say(f"idle, our processes take {idle:.3f} of a core")
+    everyone = {**ours.servers, **ours.bare, figures.FASTAPI: fastapi}
+    table = []
+    for connections in FEATURE_CONNECTIONS:
+        rounds = rounds_of(everyone, connections, ROUNDS, _say)
+        table += figures.of_bare(connections, rounds)
+        table += figures.of_features(connections, rounds, idle)
+    return table
+
+
+def _warm_up(servers: Mapping[str, Server]) -> None:
     for server in servers.values():
-        load(server, bodies, 16)  # warms both up
-    return [row for connections in CONNECTIONS for row in _at(connections, servers, bodies)]
-
-
-def _at(connections: int, servers: dict[str, Server], bodies: Path) -> list[Row]:
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
-    for _ in range(ROUNDS):
-        for name, server in servers.items():
-            rounds[name].append(load(server, bodies, connections))
-    rates = {name: [one["requests"] / one["seconds"] for one in found] for name, found in rounds.items()}
-    baseline = list(rates.values())[-1]
-    return [
-        Row(
-            f"{name}, c = {connections}",
-            {
-                "requests/s": median(rates[name]),
-                "p50 ms": median(one["p50_ms"] for one in found),
-                "p99 ms": median(one["p99_ms"] for one in found),
-                "CPU µs a request": median(one["cpu"] / one["requests"] * 1e6 for one in found),
-                "not 2xx or lost": str(round(sum(one["refused"] + one["lost"] for one in found))),
-                "requests/s beside the peer": median(a / b for a, b in zip(rates[name], baseline, strict=True)),
-            },
-        )
-        for name, found in rounds.items()
-    ]
-
-
-def load(server: Server, bodies: Path, connections: int) -> dict[str, float]:
-    """One round of wrk."""
-    script = ROOT / "benchmarks" / "rotate.lua"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script, server.url, "--", bodies]
-    before = server.cpu()
-    run = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 30, check=True)
-    spent = sum(seconds - before.get(process, 0.0) for process, seconds in server.cpu().items())
-    return json.loads(run.stdout.strip().splitlines()[-1]) | {"cpu": spent}
+        load(server, 16, WARM_UP_SECONDS)

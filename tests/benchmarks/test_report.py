@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import report
+from benchmarks import faults, report
 from benchmarks.drift import check_counts, check_rows, rows
 from benchmarks.report import Row, section, table, write
 
@@ -35,9 +36,8 @@ def test_an_unknown_benchmark_is_told():
     command = [sys.executable, "-m", "benchmarks", "no_such"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 2
-    assert (
-        "there is no benchmark no_such; there are drift, monitoring, monitoring_report, startup, serving" in run.stderr
-    )
+    known = "batch, drift, faults, monitoring, monitoring_report, startup, serving"
+    assert f"there is no benchmark no_such; there are {known}" in run.stderr
 
 
 def test_without_the_load_generator_serving_says_how_to_get_it(monkeypatch):
@@ -60,3 +60,20 @@ def test_the_drift_benchmarks_two_sides_measure_the_same():
     for name, kind in KINDS.items():
         if kind == "numeric":
             assert counted[name] == pytest.approx(exact[name], abs=0.01), name
+
+
+TOLD = """<testsuites><testsuite><testcase name="test_a_kill_costs_nothing[fast]"><properties>
+<property name="failed" value="0"/><property name="slowest s" value="0.31"/></properties></testcase>
+<testcase name="test_a_kill_costs_nothing[standard]"><properties><property name="failed" value="2"/></properties>
+<failure message="x"/></testcase><testcase name="test_doors[a-1]"/><testcase name="test_doors[b]"><skipped/></testcase>
+<testcase name="test_plain"/></testsuite></testsuites>"""
+
+
+def test_faults_are_told_as_their_tests_kept_them():
+    rows = faults.rows_of(ET.ElementTree(ET.fromstring(TOLD)))
+    assert [(row.what, row.figures) for row in rows] == [
+        ("a kill costs nothing (fast)", {"cases": 1, "held": "yes", "failed": 0, "slowest s": 0.31}),
+        ("a kill costs nothing (standard)", {"cases": 1, "held": "no", "failed": 2}),
+        ("doors", {"cases": 2, "held": "no"}),
+        ("plain", {"cases": 1, "held": "yes"}),
+    ]
