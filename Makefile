@@ -15,6 +15,16 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
+# uv installs these 180 packages in a tenth of pip's time; where it cannot (an index that only pip is told of), pip does.
+# Named, because a comma within would end the argument.
+DEV := $(ROOT)[dev,postgres]
+DEV_ALIBI := $(ROOT)[alibi,dev]
+define install
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) uv
+$(1)/bin/uv pip install --quiet --compile-bytecode --python $(1)/bin/python -c $(2) -e "$(3)" \
+  || $(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e "$(3)"
+endef
+
 .PHONY: demo test lint unit unit-alibi bench destroy setup tools clean
 
 setup: $(VENV)/.ready
@@ -22,7 +32,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)constraints.txt -e "$(ROOT)[dev,postgres]"
+	$(call install,$(VENV),$(ROOT)constraints.txt,$(DEV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e $(ROOT)plugins/mlconfig-example
 	@# LightGBM needs OpenMP's library, which the smallest Linux images lack.
 	@$(BIN)/python -c "import lightgbm" 2>/dev/null || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
@@ -40,13 +50,10 @@ tools: setup
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } 2>/dev/null \
 	  || echo "Chromium is missing (Debian: apt-get install chromium); tests that need a browser are skipped"
 
-# uv installs these 180 packages in a tenth of pip's time; where it cannot (an index that only pip is told of), pip does.
 $(ALIBI)/.ready: $(ROOT)pyproject.toml $(ROOT)constraints-alibi.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed"; exit 2; }
 	$(PYTHON) -m venv $(ALIBI)
-	$(ALIBI)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)constraints-alibi.txt uv
-	$(ALIBI)/bin/uv pip install --quiet --python $(ALIBI)/bin/python -c $(ROOT)constraints-alibi.txt -e "$(ROOT)[alibi,dev]" \
-	  || $(ALIBI)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)constraints-alibi.txt -e "$(ROOT)[alibi,dev]"
+	$(call install,$(ALIBI),$(ROOT)constraints-alibi.txt,$(DEV_ALIBI))
 	touch $@
 
 demo: setup

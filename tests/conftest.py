@@ -1,5 +1,6 @@
 """What several rooms' tests share: one Ray head for the whole session."""
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from mlconfig.engine.head.process import session_members
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# A suite that a shell runs in the background finds Ctrl-C ignored, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class RaySession(NamedTuple):
@@ -37,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "ray" if item.get_closest_marker("ray") is not None else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say it where xdist does not group (3.8 cannot with pytest 9.2): each process would start a cluster of its own."""
+    if getattr(session.config.option, "loadgroup", False) and session.items:
+        assert "@" in session.items[0].nodeid, "pytest-xdist took no notice of the groups"
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ def test_two_hundred_mutated_declarations(project, mutations):
             assert problem.what
             assert "pydantic" not in str(problem)
         return
-    assert Plan.model_validate_json(plan.to_json(), strict=True) == plan
+    assert Plan.from_json(plan.to_json()) == plan
     for path, dimension in tune.tuning.space.items() if (tune := plan.find(TuneStep)) is not None else ():
         for value in probes(dimension):  # what was accepted can be bound, and needs no plugin that is not pinned
             train = plan.bind({path: value}).step(TrainStep)

@@ -129,6 +129,19 @@ def test_groups_of_more_classes_are_measured_and_not_watched(project):
             "(write auto, or `none` for the signal)"),
         ),
         (
+            {
+                "monitoring": {"signals": {"own": {"name": "ks", "columns": ["x0", "x1"]}}},
+                "features": {"columns": {"x1": {"kind": "categorical"}}},
+            },
+            ("monitoring.signals.own.columns: `x1` is categorical, and `ks` compares numeric columns only "
+            "(take it out, or compare it with chi2, js or psi)"),
+        ),
+        (
+            {"monitoring": {"signals": {"prediction_drift": {"name": "wasserstein", "columns": ["prediction.label"]}}}},
+            ("monitoring.signals.prediction_drift.columns: `prediction.label` is categorical, and `wasserstein` compares "
+            "numeric columns only (take it out, or compare it with chi2, js or psi)"),
+        ),
+        (
             {"monitoring": {"signals": {"prediction_drift": {"columns": ["prediction.vlue"]}}}} | REGRESSION,
             ("monitoring.signals.prediction_drift.columns: an answer has no column `prediction.vlue` "
             "(did you mean `prediction.value`?)"),

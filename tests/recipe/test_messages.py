@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from mlconfig.recipe.sentences import sentence
+
 JARGON = re.compile(r"pydantic|https?://errors|Input should|valid dictionary|type=|_type\b|Traceback")
 
 WRONG = [
@@ -21,6 +23,11 @@ WRONG = [
     ("features.exclude=a", 'features.exclude: must be a list; got "a"'),
     ("monitoring.every=5", "monitoring.every: a duration is a number with its unit"),
     ("monitoring.every=0s", "monitoring.every: must be more than 0 seconds; got 0s"),
+    ("serving.limits.receive=2h", "serving.limits.receive: must be at most 1 hour; got 2h"),
+    (
+        "serving.autoscaling_config={policy: {policy_function: f}}",
+        'serving.autoscaling_config.policy.policy_function: must be `module:function`; got "f"',
+    ),
     ("monitoring.signals.domain.every=0s", 'monitoring.signals.domain.every: must be more than 0 seconds; got "0s"'),
     (
         "monitoring.signals.input_drift.colums=[a]",
@@ -44,6 +51,18 @@ WRONG = [
     (
         "monitoring.signals.of_us.min_rows=5",
         "monitoring.signals.of_us.name: is missing (The plugin's name, as `mlconfig plugins list` shows it.)",
+    ),
+    (
+        "monitoring.signals.input_drfit=none",
+        "monitoring.signals: there is no signal `input_drfit` to remove; did you mean `input_drift`?",
+    ),
+    (
+        "monitoring.signals={}",
+        "monitoring.signals: {} removes nothing; write auto for all that apply, or `none` under each that is not wanted",
+    ),
+    (
+        "monitoring.false_alarms_per_month=1e9",
+        "monitoring.false_alarms_per_month: must be at most 1000.0; got 1000000000.0",
     ),
     (
         "monitoring.signals=none",
@@ -115,3 +134,8 @@ def test_there_is_no_such_recipe(project):
 
 def test_an_empty_recipe_misses_all_that_is_required(project):
     assert [fault.split(": ")[1] for fault in project.faults("")] == ["name", "task", "data", "features", "model"]
+
+
+def test_a_duration_is_written_as_in_a_recipe():
+    context = {"ge": "datetime.timedelta(seconds=10)"}
+    assert sentence("greater_than_equal", "", context, "0s") == ('must be at least 10s; got "0s"', "")

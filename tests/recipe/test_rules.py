@@ -4,6 +4,59 @@ import pytest
 
 SPACE = "tuning.space.model.params.num_leaves.int=[8,64]"
 BROKEN = [
+    (
+        ["governance.pii.churned=hmac"],
+        "governance.pii.churned: `churned` is the target",
+        ["governance.pii.churned=none"],
+    ),
+    (["data.event_time=ts", "governance.pii.ts=drop"], "`ts` is the event time", ["~governance.pii"]),
+    (["data.key=id", "governance.pii.id=drop"], "what is dropped joins nothing", ["governance.pii.id=hmac"]),
+    (
+        ["data.split.by=group", "data.split.column=g", "governance.pii.g=drop"],
+        "`g` says who stays together",
+        ["governance.pii.g=hmac"],
+    ),
+    (
+        ["evaluation.fairness.groups=[sex]", "governance.pii.sex=drop"],
+        "what is dropped forms no group",
+        ["governance.pii.sex=hmac"],
+    ),
+    (
+        ["evaluation.fairness.groups=[sex]", "features.columns.sex.kind=categorical", "governance.pii.sex=hmac"],
+        "its digests are not its values",
+        ["~features.columns"],
+    ),
+    (
+        ["governance.subject=id", "governance.pii.id=drop"],
+        "governance.subject: `id` is dropped (governance.pii), so no row could be found",
+        ["governance.pii.id=hmac"],
+    ),
+    (["governance.subject=churned"], "`churned` is the target, which no request carries", ["governance.subject=id"]),
+    (
+        ["governance.pii.age=drop", "features.columns.age.kind=numeric", "retraining.when=[schedule]"],
+        "retraining.data.from: learns from the log, which holds nothing of it where the model takes `age`",
+        ["retraining.data.from=source"],
+    ),
+    (
+        ["governance.pii.age=hmac", "features.include=[age]", "retraining.when=[schedule]"],
+        "its digest where the model takes `age`",
+        ["features.include=[a]"],
+    ),
+    (
+        ["governance.pii.age=drop", "monitoring.signals.input_drift.columns=[age]"],
+        "`age` is personal (governance.pii), and nothing of it is counted",
+        ["monitoring.signals.input_drift.columns=[a]"],
+    ),
+    (
+        ["governance.retention.predictions=7d"],
+        "7d is less than monitoring.labels.max_delay, 30d, so late labels would find no prediction",
+        ["monitoring.labels.max_delay=7d"],
+    ),
+    (
+        ["serving=none", "monitoring=none", "governance.retention.labels=7d"],
+        "governance.retention: has no effect: serving is `none`",
+        ["governance.retention.labels=365d"],
+    ),
     (["data.split.by=time"], "data.split.by: splitting by time needs data.event_time", ["data.event_time=ts"]),
     (["data.period.since='2020-01-01'"], "data.period: a period needs data.event_time", ["data.event_time=ts"]),
     (
@@ -198,6 +251,7 @@ BROKEN = [
     (["engine.executor=local", "serving.num_replicas=2"], "serving.num_replicas: has no effect", ["serving=none"]),
     (["serving=none", "monitoring.every=2h"], "monitoring.every: has no effect", ["monitoring=none"]),
     (["monitoring=none", "alerts.sinks=[webhook]"], "alerts.sinks: has no effect", ["monitoring=auto"]),
+    (["serving.rate_limit.per_day=9"], "serving.rate_limit: needs auth", ["serving.auth=keys"]),
     (["engine.address=h:1", "engine.cpus=2"], "engine.cpus: has no effect", ["engine.address=null"]),
     (["engine.address=h:1", "engine.executor=local"], "engine.address: has no effect", ["engine.executor=ray"]),
 ]

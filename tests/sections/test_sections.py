@@ -9,6 +9,7 @@ from mlconfig import sections
 from mlconfig.sections import (
     AlertRule,
     Alerts,
+    Autoscaling,
     Columns,
     Data,
     Dimension,
@@ -39,6 +40,7 @@ SMALLEST = {
     "Columns": '{"top": 10}',
     "AlertRule": '{"signal": "input_drift"}',
     "Sink": '{"name": "log"}',
+    "Batch": '{"input": "parquet", "output": "csv", "cron": "0 2 * * *"}',
 }
 
 
@@ -94,6 +96,13 @@ def test_every_key_says_what_it_is(name):
         (RetrainData, '{"length": "1d"}', "does not take `length`"),
         (Tuning, '{"trials": "5"}', "valid integer"),
         (Tuning, '{"trials": true}', "valid integer"),
+        (Autoscaling, '{"min_replicas": 3}', r"max_replicas \(1\) is less than min_replicas \(3\)"),
+        (Autoscaling, '{"max_replicas": 3, "initial_replicas": 4}', "not between 1 and 3"),
+        (Autoscaling, '{"min_replicas": "x"}', "valid integer"),
+        (Autoscaling, '{"min_replica": 1}', "Extra inputs"),
+        (Autoscaling, '{"policy": {"policy_fun": "a:b"}}', "Extra inputs"),
+        (Autoscaling, '{"policy": {"policy_function": "a"}}', "should match pattern"),
+        (Autoscaling, '{"aggregation_function": "median"}', "'mean', 'max' or 'min'"),
         (Data, '{"source": "csv", "target": "y", "period": {"until": "tomorrow"}}', "no date"),
     ],
 )

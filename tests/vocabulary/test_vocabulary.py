@@ -23,6 +23,7 @@ from mlconfig.vocabulary import (
     format_size,
     parse_duration,
     parse_size,
+    rough_duration,
 )
 
 
@@ -111,3 +112,19 @@ def test_a_recipe_error_tells_all_its_problems():
     error = pickle.loads(pickle.dumps(RecipeError(problems)))
     assert str(error) == "a.yaml:3: model.name: unknown (did you mean x?)\na.yaml:5: twice"
     assert error.problems == problems
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (40.4, "40.4 s"),
+        (90, "1.5 min"),
+        (3600, "1 h"),
+        (9000, "2.5 h"),
+        (259_213.7, "3 d"),
+        (86_400 * 30, "30 d"),
+    ],
+)
+def test_a_time_as_people_say_it(seconds, words):
+    assert rough_duration(seconds) == words
