@@ -76,8 +76,19 @@ def _wait_dead(process: Identity) -> None:
         time.sleep(0.01)
 
 
+def _stop(process: Identity) -> None:
+    """Have a process stand still, so that it starts no other one; return when it does, or is gone."""
+    deadline = time.monotonic() + 1.0
+    _signal([process.pid] if is_alive(process) else [], signal.SIGSTOP)
+    while is_alive(process) and (_stat(process.pid) or "T")[0] != "T" and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def end_session(leader: Identity, *known: Identity) -> int:
     """End every process of a session, the leader last: it keeps the session's number from strangers until then.
+
+    The others are asked and given time; then the leader is stopped, for what it starts between the last look at them and its
+    own end would be left behind.
 
     Args:
         leader: who leads the session; its pid is the session's number.
@@ -97,11 +108,12 @@ def end_session(leader: Identity, *known: Identity) -> int:
         _wait_gone(leader.pid, 0.1)
     # A process may start another while it ends, so each round looks again.
     for number, seconds in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, 1.0), (signal.SIGKILL, 1.0)):
+        if number is signal.SIGKILL:
+            _stop(leader)
         others = _followers(leader.pid)
         ended.update(others)
         _signal(others, number)
-        if not _wait_gone(leader.pid, seconds):
-            break
+        _wait_gone(leader.pid, seconds)
     if is_alive(leader):
         _signal([leader.pid], signal.SIGKILL)
         _wait_dead(leader)

@@ -158,6 +158,14 @@ def test_a_session_ends_whole_even_when_a_process_ignores_the_request():
     leader.wait()
 
 
+def test_a_leader_that_goes_on_starting_processes_leaves_none_behind():
+    leader = subprocess.Popen(["sh", "-c", "while :; do sleep 60; done"], start_new_session=True)
+    _wait_for(lambda: len(session_members(leader.pid)) == 2)
+    assert end_session(identify(leader.pid)) >= 3
+    assert session_members(leader.pid) == []
+    leader.wait()
+
+
 def _children(parent):
     return {pid for pid in psutil.pids() if _parent(pid) == parent}
 
