@@ -10,15 +10,17 @@ it once in each, after the deployment's constructor has registered its lane.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
 from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.engine.one_write import in_one_write
+from mlconfig.engine.wire import take_over
 
 if TYPE_CHECKING:
+    from mlconfig.contracts.protocol import WireReply
     from mlconfig.serving.app import App
     from mlconfig.serving.routes import Route
 
@@ -38,15 +40,33 @@ class Lane:
     async def answer(self, route: Route, scope: Scope, receive: Any, send: Any) -> None:
         """Answer a prediction, or refuse it where too many are answered already."""
         if self.ongoing >= self.most:
-            what = "too many requests are answered at once"
-            problem = RequestRefusedError(503, what, hint="try again later", retry_after=1)
-            await self.app.refuse(route, scope, send, problem)
+            await self.app.refuse(route, scope, send, _too_many())
             return
         self.ongoing += 1
         try:
             await self.app.http(route, scope, receive, send)
         finally:
             self.ongoing -= 1
+
+    def answer_whole(
+        self, route: Route, headers: Mapping[bytes, bytes], body: bytes, tell: Callable[[WireReply], None]
+    ) -> None:
+        """As ``answer``, for a request that has come whole; ``tell`` is called once."""
+        if self.ongoing >= self.most:
+            tell(self.app.refused(route, _too_many()))
+            return
+        self.ongoing += 1
+
+        def end(reply: WireReply) -> None:
+            self.ongoing -= 1
+            tell(reply)
+
+        self.app.answer_whole(route, headers, body, end)
+
+
+def _too_many() -> RequestRefusedError:
+    what = "too many requests are answered at once"
+    return RequestRefusedError(503, what, hint="try again later", retry_after=1)
 
 
 _lanes: list[Lane] = []
@@ -67,12 +87,13 @@ class FastLane:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        send = in_one_write(send)
+        joined = in_one_write(send)
         route = _lanes[0].app.find(scope) if _lanes else None
         if route is not None and route.operation.does == "predict":
-            await _lanes[0].answer(route, scope, receive, send)
+            await _lanes[0].answer(route, scope, receive, joined)
+            take_over(send, _lanes[0])
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, joined)
 
 
 def middlewares() -> list[Middleware]:

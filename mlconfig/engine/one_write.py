@@ -8,7 +8,7 @@ uncommon about it is put together here, in fewer steps.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -40,6 +40,12 @@ class _Joined:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def head_of(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """A response's head, up to its body; null where a header would be more than one."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    return b"%b%b\r\n" % (STATUS_LINE[status], lines) if lines.count(b"\n") == len(headers) else None
 
 
 def in_one_write(send: Send) -> Send:
@@ -88,17 +94,17 @@ class _Sender:
             and head["status"] not in _WITHOUT_BODY
         )
 
-    def _write(self, head: Message, body: bytes) -> bool:
+    def _write(self, message: Message, body: bytes) -> bool:
         """Do in one step what ``RequestResponseCycle.send`` does in two; False where it is to check for itself."""
         cycle = self._cycle
-        headers = [*cycle.default_headers, *head["headers"]]
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        is_sound = lines.count(b"\n") == len(headers) and (b"content-length", b"%d" % len(body)) in headers
-        if not is_sound or any(name in _OF_CONNECTION for name, _ in headers):
+        headers = [*cycle.default_headers, *message["headers"]]
+        head = head_of(message["status"], headers)
+        is_whole = (b"content-length", b"%d" % len(body)) in headers
+        if head is None or not is_whole or any(name in _OF_CONNECTION for name, _ in headers):
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[head["status"]], lines, body))
+        cycle.transport.write(head + body)
         cycle.message_event.set()
         cycle.on_response()
         return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 from mlconfig.contracts.protocol import WireReply, WireRequest
@@ -53,22 +54,50 @@ class App:
         start = time.perf_counter()
         try:
             reply = await self._respond(route, scope, receive, send)
-        except RequestRefusedError as problem:
-            reply = self._refusal(problem, route)
         except ClientGoneError:
             return
-        except Exception:  # the last line: a bug is answered too, without its traceback
-            logger.exception("a request failed")
-            reply = self._refusal(RequestRefusedError(500, "the server failed on this request"), route)
+        except Exception as error:  # noqa: BLE001 — the last line
+            reply = self._failure(error, route)
         status = 200 if reply is None else reply.status
         self._count(route, status, time.perf_counter() - start)
         if reply is not None:
             await _send(send, scope, reply)
 
+    def answer_whole(
+        self, route: Route, headers: Mapping[bytes, bytes], body: bytes, tell: Callable[[WireReply], None]
+    ) -> None:
+        """Answer a request that predicts and has come whole, as `http` does. ``tell`` is called once, at once or later on the
+        event loop. ``headers``: their names in small letters.
+        """
+        start, service = time.perf_counter(), self.service
+
+        def end(make: Callable[[], WireReply]) -> None:
+            try:
+                reply = make()
+            except Exception as error:  # noqa: BLE001 — the last line
+                reply = self._failure(error, route)
+            self._count(route, reply.status, time.perf_counter() - start)
+            tell(reply)
+
+        try:
+            service.access.admit(route.operation.scope, headers)
+            media = media_of(headers, route.operation.media)
+            check_length(headers, service.settings.limits.body)
+            request = WireRequest(route.operation.name, body, media, headers, route.values)
+            asking = service.ask(route.owner, request, service.name_of(headers))
+        except Exception as error:  # noqa: BLE001 — the last line
+            end(partial(self._failure, error, route))
+        else:
+            asking.answers.add_done_callback(lambda _: end(asking.reply))
+
     async def refuse(self, route: Route | None, scope: Scope, send: Send, problem: RequestRefusedError) -> None:
         """Answer a request that is not looked at, and count it."""
+        await _send(send, scope, self.refused(route, problem))
+
+    def refused(self, route: Route | None, problem: RequestRefusedError) -> WireReply:
+        """The answer to a request that is not looked at; it is counted."""
         self._count(route, problem.status, 0.0)
-        await _send(send, scope, self._refusal(problem, route))
+        return self._refusal(problem, route)
 
     def _count(self, route: Route | None, status: int, seconds: float) -> None:
         self.service.counters.count(route.operation.counted_as if route else "unknown", status, seconds)
@@ -129,6 +158,13 @@ class App:
         route = self._routes.find(path)
         return None if route is None else route.operation.scope
 
+    def _failure(self, error: Exception, route: Route | None) -> WireReply:
+        """A refusal, or what a bug is answered with, without its traceback."""
+        if isinstance(error, RequestRefusedError):
+            return self._refusal(error, route)
+        logger.error("a request failed", exc_info=error)
+        return self._refusal(RequestRefusedError(500, "the server failed on this request"), route)
+
     def _refusal(self, problem: RequestRefusedError, route: Route | None) -> WireReply:
         protocol = self.service.protocols.get(route.owner) if route is not None else None
         reply = protocol.refusal(problem) if protocol is not None else WireReply(problem.body())
@@ -144,11 +180,14 @@ class App:
         return WireReply(reply.body, reply.media, tuple(headers), problem.status)
 
 
+def headers_of_reply(reply: WireReply) -> list[tuple[bytes, bytes]]:
+    """All that the response says of itself."""
+    return [*reply.headers, (b"content-type", reply.media), (b"content-length", b"%d" % len(reply.body))]
+
+
 async def _send(send: Send, scope: Scope, reply: WireReply) -> None:
-    body = reply.body
-    headers = [*reply.headers, (b"content-type", reply.media), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers_of_reply(reply)})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
-from mlconfig.contracts.protocol import Protocol, WireReply, WireRequest
+from mlconfig.contracts.protocol import Asked, Codec, Protocol, WireReply, WireRequest
 from mlconfig.contracts.refusal import RequestRefusedError, not_ready
 from mlconfig.errors import MlconfigError, ServingError
 from mlconfig.records.prediction_log import FEEDBACK, SEGMENTS, SHADOW, log_folder
@@ -32,6 +33,18 @@ from mlconfig.serving.shield import Shield
 from mlconfig.serving.state import ServingState
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+
+
+class Asking(NamedTuple):
+    """A request that was decoded, and the future of its rows' answers."""
+
+    codec: Codec
+    asked: Asked
+    answers: asyncio.Future[Any]
+
+    def reply(self) -> WireReply:
+        """The response, once the answers are there. Raises RequestRefusedError where there are none."""
+        return self.codec.encode(self.asked, self.answers.result())
 
 
 class Service:
@@ -127,15 +140,21 @@ class Service:
         """What the ingress named a request; null where there is none."""
         return headers.get(self._named_by) if self._named_by is not None else None
 
-    async def predict(self, protocol: str, request: WireRequest, name: bytes | None = None) -> WireReply:
-        """Decode, wait for the answers and encode them, on the event loop. Raises RequestRefusedError.
+    def ask(self, protocol: str, request: WireRequest, name: bytes | None = None) -> Asking:
+        """Decode a request and have it answered, on the event loop. Raises RequestRefusedError.
 
         ``name``: the ingress' for this request, which another replica may have been given before.
         """
         state = self.require_state()
         codec = state.codecs[protocol]
         asked = codec.decode(request)
-        return codec.encode(asked, await self._batcher.submit(state, asked, self._clock(), name))
+        return Asking(codec, asked, self._batcher.submit(state, asked, self._clock(), name))
+
+    async def predict(self, protocol: str, request: WireRequest, name: bytes | None = None) -> WireReply:
+        """As ``ask``, and wait for the response."""
+        asking = self.ask(protocol, request, name)
+        await asking.answers
+        return asking.reply()
 
     def tell(self, protocol: str, request: WireRequest) -> WireReply:
         """A protocol's answer that needs no prediction. Raises RequestRefusedError."""
