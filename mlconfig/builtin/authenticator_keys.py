@@ -26,8 +26,6 @@ from mlconfig.vocabulary import Frozen
 HINT = "send Authorization: Bearer mlc_…, or x-api-key"
 NOBODY = bytes(32)
 """Compared with where an id is unknown, so that an unknown id takes as long as a wrong secret."""
-
-
 MOST_RECENT = 1024
 """Keys that are known again at once; the others of an endpoint with more of them take a few microseconds longer."""
 
@@ -41,8 +39,8 @@ class Known(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """A table as it was taken. ``recent``: the keys that were let in since, by a digest that is made
-    faster, under a secret that no other process has; so what a client sends is never looked up by itself.
+    """A table as it was taken. ``recent``: the keys that were let in since, by a digest that is made faster, under a secret
+    that no other process has; so what a client sends is never looked up by itself.
     """
 
     pepper: Pepper
@@ -73,7 +71,7 @@ class KeyGuard(Guard):
     def __init__(self, premises: Premises, pepper: str | None) -> None:
         self._premises, self._given = premises, pepper
         self._known: _Table | None = None
-        self._salt = secrets.token_bytes(32)
+        self._salted = hashlib.blake2b(digest_size=16, key=secrets.token_bytes(32))
 
     def take(self, table: KeyTable) -> None:
         known = {
@@ -99,7 +97,9 @@ class KeyGuard(Guard):
         table = self._known
         if table is None:
             raise RequestRefusedError(503, "the keys are not known yet", hint="try again shortly", retry_after=1)
-        brief = hashlib.blake2b(key, digest_size=16, key=self._salt).digest()
+        hashed = self._salted.copy()
+        hashed.update(key)
+        brief = hashed.digest()
         row = table.recent.get(brief) or self._checked(table, key)
         if now >= row.expires:
             raise unknown_caller("this key has expired", "ask its owner for another")

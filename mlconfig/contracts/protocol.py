@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 from typing import Protocol as Structural
+
+import msgspec
 
 from mlconfig.contracts.plugin import Plugin, Tags
 from mlconfig.contracts.refusal import RequestRefusedError
@@ -45,15 +47,14 @@ class Operation(NamedTuple):
         return "predict" if self.does == "predict" else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """A request as it came. ``media``: its type of content, without parameters, in small letters; header names likewise."""
 
     operation: str
     body: bytes = b""
     media: bytes = JSON
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    path: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = {}
+    path: Mapping[str, str] = {}
 
 
 class WireReply(NamedTuple):
@@ -65,8 +66,7 @@ class WireReply(NamedTuple):
     status: int = 200
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct, gc=False):
     """A decoded request. ``rows``: as the ``RowReader`` made them; ``times``: wall-clock seconds of each row's timestamp
     features; ``event_times``: seconds since 1970 (UTC) or None. ``shape``: what the protocol needs to answer in kind.
     """
@@ -77,7 +77,7 @@ class Asked:
     shape: Any = None
 
 
-class RowAnswer(NamedTuple):
+class RowAnswer(msgspec.Struct, frozen=True, gc=False):
     """One row's answer. ``prediction``: JSON of the class or of the value, ``score`` and ``probabilities`` as in the prediction
     log; ``version``: JSON of the one that answered; ``fallback``: in place of the chosen one.
     """

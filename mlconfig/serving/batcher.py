@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from mlconfig.contracts.protocol import Asked
 from mlconfig.contracts.refusal import RequestRefusedError
@@ -16,8 +17,7 @@ from mlconfig.sections.serving import Batching
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Waiting:
+class Waiting(msgspec.Struct, eq=False):
     """A request that waits for its answer. ``state``: what it was decoded for; ``arrived``: seconds since 1970; ``name``: the
     ingress', null where there is none; ``logged``: its rows as the log has them, once one of the logs asked.
     """

@@ -32,7 +32,8 @@ class Choice:
         if missing and routing_key != AUTO:
             raise ServingError(f"requests have no column `{missing[0]}`", "serving.routing_key")
         self._take = attrgetter(*(attributes[name] for name in columns)) if columns and not missing else None
-        self._salt = endpoint.encode()
+        # A copy of one that holds the salt already is made in a third of the time that a new one takes.
+        self._salted = hashlib.blake2b(digest_size=8, key=endpoint.encode()[:64])
 
     def is_canary(self, rows: Sequence[Any], ids: Sequence[bytes], percent: float) -> list[bool]:
         """For each row whether it falls into the share."""
@@ -42,4 +43,6 @@ class Choice:
     def _hash(self, row: Any, prediction_id: bytes) -> int:
         value = self._take(row) if self._take is not None else None
         key = prediction_id if value is None or value == (None,) else repr(value).encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.blake2b(key, digest_size=8, key=self._salt[:64]).digest(), "big")
+        hashed = self._salted.copy()
+        hashed.update(key)
+        return int.from_bytes(hashed.digest(), "big")

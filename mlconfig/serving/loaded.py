@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from mlconfig.contracts.protocol import RowAnswer
 from mlconfig.errors import ServingError
 from mlconfig.records.route import RouteVersion
 from mlconfig.records.signature import Signature
 from mlconfig.serving.pack import RowPacker
-from mlconfig.serving.predictor import Predictions, Predictor, read_signature
+from mlconfig.serving.predictor import Predictor, read_signature
 from mlconfig.serving.row_set import RowSet
 
 
@@ -38,20 +38,18 @@ class Loaded:
 
     def answer(self, rows: RowSet, ids: Sequence[bytes], *, fallback: bool = False) -> list[RowAnswer | None]:
         """An answer for each row; null where the model has none that is finite."""
-        said = self.predictor.run(rows.feeds(self._packer))
-        finite = np.isfinite(said.scores)
-        answers = self._answers(said, ids, fallback=fallback)
-        if finite.all():
+        codes, said, probabilities = self.predictor.score(rows.feeds(self._packer))
+        scores, name = said.tolist(), self.name
+        answers: list[RowAnswer | None]
+        if codes is None or probabilities is None:
+            answers = [RowAnswer(i, b"%.9g" % s, s, None, name, fallback) for i, s in zip(ids, scores, strict=True)]
+        else:
+            labels = self._labels
+            found = zip(ids, codes.tolist(), scores, probabilities.tolist(), strict=True)
+            answers = [RowAnswer(i, labels[code], s, p, name, fallback) for i, code, s, p in found]
+        if math.isfinite(sum(scores)):  # what is not finite shows in the sum; looking at each costs more
             return answers
-        return [answer if good else None for answer, good in zip(answers, finite.tolist(), strict=True)]
-
-    def _answers(self, said: Predictions, ids: Sequence[bytes], *, fallback: bool) -> list[RowAnswer | None]:
-        scores, name = said.scores.tolist(), self.name
-        if said.codes is None or said.probabilities is None:
-            return [RowAnswer(i, b"%.9g" % s, s, None, name, fallback) for i, s in zip(ids, scores, strict=True)]
-        labels = self._labels
-        found = zip(ids, said.codes.tolist(), scores, said.probabilities.tolist(), strict=True)
-        return [RowAnswer(i, labels[code], s, p, name, fallback) for i, code, s, p in found]
+        return [answer if math.isfinite(s) else None for answer, s in zip(answers, scores, strict=True)]
 
 
 def _moments(signature: Signature) -> list[str]:

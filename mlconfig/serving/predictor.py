@@ -92,9 +92,9 @@ class Predictor:
         out = self._session.run(self._outputs, given)
         if self.signature.task == "regression":
             return None, out[0].reshape(-1).astype(np.float64), None
-        codes, probabilities = out[0].reshape(-1).astype(np.int64), out[1]
-        rows = np.arange(len(codes))
-        scores = probabilities[:, 1] if self.signature.task == "binary" else probabilities[rows, codes]
+        codes, probabilities = out[0].reshape(-1).astype(np.int64, copy=False), out[1]
+        is_binary = self.signature.task == "binary"
+        scores = probabilities[:, 1] if is_binary else probabilities[np.arange(len(codes)), codes]
         return codes, scores.astype(np.float64), probabilities
 
     def warm_up(self) -> None:

@@ -95,8 +95,8 @@ def test_concurrent_requests_share_a_call_and_get_their_own_answers(make_service
     service = make_service()
     rows = [{**ROW, "age": age} for age in range(100)]
     calls = []
-    run = service.state.versions.champion.predictor.run
-    service.state.versions.champion.predictor.run = lambda feeds: calls.append(len(feeds["num"])) or run(feeds)
+    run = service.state.versions.champion.predictor.score
+    service.state.versions.champion.predictor.score = lambda feeds: calls.append(len(feeds["num"])) or run(feeds)
     together = ask(App(service), *(("POST", "/v1/churn/predict", {"json": row}) for row in rows))
     assert sum(calls) == 100
     assert len(calls) < 50
@@ -291,14 +291,14 @@ def test_labels_of_other_types(make_service):
 
 def test_a_model_that_breaks_on_one_request_answers_the_others(make_service):
     service = make_service()
-    run = service.state.versions.champion.predictor.run
+    run = service.state.versions.champion.predictor.score
 
     def breaks_on_99(feeds):
         if (feeds["num"][:, 0] == 99).any():
             raise RuntimeError("boom")
         return run(feeds)
 
-    service.state.versions.champion.predictor.run = breaks_on_99
+    service.state.versions.champion.predictor.score = breaks_on_99
     answers = ask(App(service), *(("POST", "/v1/churn/predict", {"json": {**ROW, "age": age}}) for age in (1, 99, 2)))
     assert [answer.status_code for answer in answers] == [200, 500, 200]
     assert "boom" not in answers[1].text

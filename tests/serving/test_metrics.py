@@ -189,7 +189,7 @@ def test_it_answers_before_a_version_is_loaded(replicas, tmp_path, make_version,
 
 def test_failures_fallbacks_and_faults_are_told(replicas):
     app = replicas("a")
-    app.service.state.versions.champion.predictor.run = None
+    app.service.state.versions.champion.predictor.score = None
     predict(app)
     app.service._answerer.fallbacks += 2
     found = samples(app)

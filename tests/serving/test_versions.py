@@ -61,7 +61,7 @@ def broken(service, which):
     def fail(feeds):
         raise RuntimeError("out of order")
 
-    getattr(service.state.versions, which).predictor.run = fail
+    getattr(service.state.versions, which).predictor.score = fail
 
 
 def log_of(service, part=""):
@@ -120,7 +120,7 @@ def test_a_shadow_answers_the_same_rows_under_the_same_ids_and_apart(serve):
     assert [row["inputs"] for row in shadow] == [row["inputs"] for row in log]
     assert all(one["score"] != other["score"] for one, other in zip(log, shadow, strict=True))
     broken(service, "champion")
-    service.state.versions.shadows[0].predictor.run = None
+    service.state.versions.shadows[0].predictor.score = None
     assert ask(service, ROW)[0].status_code == 500, "the champion's own failure"
 
 
@@ -144,7 +144,7 @@ def test_both_logs_are_compacted(serve):
 def test_shadows_are_asked_about_many_requests_at_once_and_soon(serve):
     service = serve(shadow=True)
     asked, all_of_them = [], asyncio.Event()
-    run = service.state.versions.shadows[0].predictor.run
+    run = service.state.versions.shadows[0].predictor.score
 
     def noted(feeds):
         asked.append(len(feeds["num"]))
@@ -152,7 +152,7 @@ def test_shadows_are_asked_about_many_requests_at_once_and_soon(serve):
             all_of_them.set()
         return run(feeds)
 
-    service.state.versions.shadows[0].predictor.run = noted
+    service.state.versions.shadows[0].predictor.score = noted
 
     async def one_by_one():
         transport = httpx.ASGITransport(app=App(service))
@@ -168,7 +168,7 @@ def test_shadows_are_asked_about_many_requests_at_once_and_soon(serve):
 
 def test_a_shadow_that_fails_fails_nobody(serve):
     service = serve(shadow=True)
-    service.state.versions.shadows[0].predictor.run = None
+    service.state.versions.shadows[0].predictor.score = None
     assert ask(service, ROW)[0].status_code == 200
     assert log_of(service, SHADOW) == []
 
