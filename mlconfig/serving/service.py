@@ -60,6 +60,8 @@ class Service:
         access: the door that all of its requests pass; left out, it is open.
         named_by: the header in which the ingress names each request; nobody else may know it. Left out, none does.
         clock: seconds since 1970.
+
+    ``turn`` is held by one conversation of lines at a time, so that many of them do not hold up all other requests.
     """
 
     def __init__(
