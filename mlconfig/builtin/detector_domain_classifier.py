@@ -33,9 +33,8 @@ class DomainClassifier(Detector):
 
     It drifts when the AUC is over ``min_auc`` by more than its sampling error allows at alpha (Hanley, McNeil, Radiology
     1982, at an AUC of ``min_auc``): whatever the classifier learned, its AUC on unseen rows is on average no more than
-    the best there is. The columns that tell the two apart are named by their share of the gain, and those with the largest
-    shares are whom the vote counts for. Source: Lopez-Paz, Oquab,
-    "Revisiting classifier two-sample tests", ICLR 2017.
+    the best there is. The columns that tell the two apart are named by their share of the gain, and the vote counts for
+    those with the largest shares. Source: Lopez-Paz, Oquab, "Revisiting classifier two-sample tests", ICLR 2017.
     """
 
     class Params(Frozen):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlconfig.records.route import RouteTable
 
 SHOWN_UNDELIVERED = 5
+_LOADABLE_AGAIN = "the version could not be loaded when the replica last tried; it tries again every second"
 
 
 @click.command("status")
@@ -94,7 +95,8 @@ def _print_route(console: Console, status: Status, route: RouteTable) -> None:
     for shadow in route.shadows:
         console.print(f"  shadow: version {shadow.version} is asked what the others are")
     if status.serving is not None and status.serving.get("fallback"):
-        console.print(f"  [red]the fallback answers[/]: the version cannot be loaded: {escape(status.unloadable)}")
+        why = f"the version cannot be loaded: {escape(status.unloadable)}" if status.unloadable else _LOADABLE_AGAIN
+        console.print(f"  [red]the fallback answers[/]: {why}")
     elif status.serving is not None and status.serving.get("generation") != route.generation:
         behind = f"generation {status.serving.get('generation')}, {route.generation}"
         cause = f"cannot be loaded: {escape(status.unloadable)}" if status.unloadable else "is on its way"

@@ -66,3 +66,5 @@ def test_a_fallback_that_answers_is_told_with_why(status, tmp_path):
     assert _unloadable(Workspace(tmp_path, Engine()), status) == ""
     text = said(Status(**{**vars(makeshift), "unloadable": "the bytes are others"}))
     assert "the fallback answers: the version cannot be loaded: the bytes are others" in text
+    mended = said(makeshift)
+    assert "the fallback answers: the version could not be loaded when the replica last tried" in mended
