@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlconfig.records.route import RouteTable
 
 SHOWN_UNDELIVERED = 5
-_LOADABLE_AGAIN = "the version could not be loaded when the replica last tried; it tries again every second"
+_LOADABLE_AGAIN = "the version could not be loaded when the replica last tried, and it goes on trying"
 
 
 @click.command("status")
