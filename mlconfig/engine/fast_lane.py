@@ -5,7 +5,8 @@ once, metrics (our own count all), the autoscaling signal (`Replica.record_autos
 `engine.lane_policy`), and draining, which is the HTTP server's own: it stops listening and finishes what it has.
 
 Ray Serve finds it by ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``, which an application sets for its own replicas, and calls
-it once in each, after the deployment's constructor has registered its lane.
+it once in each, after the deployment's constructor has registered its lane. From a connection's second prediction on
+`engine.wire` reads it from the connection itself.
 """
 
 from __future__ import annotations

@@ -81,8 +81,7 @@ class App:
 
         try:
             service.access.admit(route.operation.scope, headers)
-            media = media_of(headers, route.operation.media)
-            check_length(headers, service.settings.limits.body)
+            media = self._media(route, headers)
             request = WireRequest(route.operation.name, body, media, headers, route.values)
             asking = service.ask(route.owner, request, service.name_of(headers))
         except Exception as error:  # noqa: BLE001 — the last line
@@ -114,12 +113,11 @@ class App:
         self.service.access.admit(operation.scope, headers)
         if operation.does == "tell":
             return await self._tell(route, WireRequest(operation.name, headers=headers, path=route.values))
-        media = media_of(headers, (*operation.media, *operation.streams))
+        media = self._media(route, headers)
         name = self.service.name_of(headers)
         if media in operation.streams:
             await answer_lines(self.service, route, media, receive, send, name)
             return None
-        check_length(headers, self.service.settings.limits.body)
         body = await read_body(receive, self.service.settings.limits)
         if route.owner == OWN:
             return WireReply(self.service.feedback(body))
@@ -127,6 +125,13 @@ class App:
         if operation.does == "control":
             return self.service.require_state().codecs[route.owner].tell(request)
         return await self.service.predict(route.owner, request, name)
+
+    def _media(self, route: Route, headers: Mapping[bytes, bytes]) -> bytes:
+        """The type of a body that may be read. Raises RequestRefusedError for another type, or an announced length too long."""
+        media = media_of(headers, (*route.operation.media, *route.operation.streams))
+        if media not in route.operation.streams:
+            check_length(headers, self.service.settings.limits.body)
+        return media
 
     async def _tell(self, route: Route, request: WireRequest) -> WireReply:
         if route.owner != OWN:

@@ -75,7 +75,13 @@ class Client:
         self.reader, self.writer = reader, writer
 
     def send(self, body=b"", *lines, path="/p", method="POST", parts=()):
-        head = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body) + sum(map(len, parts))}", *lines]
+        kind = (
+            ()
+            if any(line.lower().startswith("content-type") for line in lines)
+            else ("Content-Type: application/json",)
+        )
+        length = f"Content-Length: {len(body) + sum(map(len, parts))}"
+        head = [f"{method} {path} HTTP/1.1", "Host: x", length, *kind, *lines]
         self.writer.write("\r\n".join([*head, "", ""]).encode() + body)
 
     async def hear(self):
@@ -101,8 +107,15 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
+async def held(endpoint, client):
+    """A request that is asked, and not answered yet."""
+    endpoint.may_go_on.clear()
+    client.send(b"a")
+    await until(lambda: endpoint.waits)
+
+
 @asynccontextmanager
-async def serving(loop_kind, most=10, keep_alive=60):
+async def serving(most=10, keep_alive=60):
     """The endpoint behind uvicorn, and a connection whose next prediction is the wire's."""
     endpoint = Endpoint()
 
@@ -139,8 +152,8 @@ def run(request):
             import uvloop
 
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(body(request.param))
-        return asyncio.run(body(request.param))
+                return runner.run(body())
+        return asyncio.run(body())
 
     return through
 
@@ -150,8 +163,8 @@ def wires(server):
 
 
 def test_predictions_after_the_first_need_no_server(run):
-    async def body(kind):
-        async with serving(kind) as (_, lane, server, client):
+    async def body():
+        async with serving() as (_, lane, server, client):
             said = [await client.ask(text, "X-A: 1", "Content-Type: application/json") for text in (b"a", b"", b"c")]
             assert said == [(200, WIRE, "a"), (200, WIRE, ""), (200, WIRE, "c")]
             assert (len(wires(server)), lane.ongoing) == (1, 0)
@@ -168,13 +181,16 @@ def test_predictions_after_the_first_need_no_server(run):
         {"path": "/nowhere"},
         {"method": "PUT"},
         {"lines": ["Content-Type: application/x-ndjson"]},
+        {"lines": ["Content-Type: application/x-ndjson; charset=utf-8"]},
+        {"lines": ["Content-Type: Application/JSON"]},
+        {"lines": ["Content-Type:"]},
         {"lines": ["Expect: 100-continue"]},
         {"lines": ["Connection: keep-alive"]},
     ],
 )
 def test_all_else_is_given_back_and_the_next_prediction_taken_again(run, given):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, server, client):
+    async def body():
+        async with serving() as (_, _lane, server, client):
             lines = given.get("lines", [])
             client.send(b"x", *lines, **{name: value for name, value in given.items() if name != "lines"})
             if "Expect: 100-continue" in lines:
@@ -187,8 +203,8 @@ def test_all_else_is_given_back_and_the_next_prediction_taken_again(run, given):
 
 
 def test_a_body_in_pieces_is_the_servers(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, server, client):
+    async def body():
+        async with serving() as (_, _lane, server, client):
             client.send(b"one,", parts=[b"two"])
             await until(lambda: not wires(server))
             client.writer.write(b"two")
@@ -199,8 +215,8 @@ def test_a_body_in_pieces_is_the_servers(run):
 
 
 def test_a_chunked_body_and_what_is_no_http_are_the_servers(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, _server, client):
+    async def body():
+        async with serving() as (_, _lane, _server, client):
             client.writer.write(
                 b"POST /p HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
             )
@@ -213,8 +229,8 @@ def test_a_chunked_body_and_what_is_no_http_are_the_servers(run):
 
 
 def test_requests_that_come_at_once_are_answered_in_order(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, _server, client):
+    async def body():
+        async with serving() as (_, _lane, _server, client):
             for text in (b"a", b"b", b"c"):
                 client.send(text)
             said = [(await asyncio.wait_for(client.hear(), 10))[1][1] for _ in range(3)]
@@ -224,11 +240,9 @@ def test_requests_that_come_at_once_are_answered_in_order(run):
 
 
 def test_requests_that_come_during_another_wait_for_it(run):
-    async def body(kind):
-        async with serving(kind) as (endpoint, _lane, _server, client):
-            endpoint.may_go_on.clear()
-            client.send(b"a")
-            await until(lambda: endpoint.waits)
+    async def body():
+        async with serving() as (endpoint, _lane, _server, client):
+            await held(endpoint, client)
             client.send(b"b")
             client.send(b"c")
             await client.writer.drain()
@@ -243,8 +257,8 @@ def test_requests_that_come_during_another_wait_for_it(run):
 
 
 def test_who_is_refused_and_hung_up_on_hears_why(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, _server, client):
+    async def body():
+        async with serving() as (_, _lane, _server, client):
             assert (await client.ask(b"!"))[0] == 413
             assert await client.is_closed()
 
@@ -252,8 +266,8 @@ def test_who_is_refused_and_hung_up_on_hears_why(run):
 
 
 def test_more_than_are_allowed_at_once_are_refused(run):
-    async def body(kind):
-        async with serving(kind, most=1) as (endpoint, lane, _server, client):
+    async def body():
+        async with serving(most=1) as (endpoint, lane, _server, client):
             endpoint.may_go_on.clear()
             lane.ongoing += 1
             assert (await client.ask(b"a"))[0] == 503
@@ -266,11 +280,9 @@ def test_more_than_are_allowed_at_once_are_refused(run):
 
 
 def test_a_client_that_hangs_up_costs_its_answer_alone(run):
-    async def body(kind):
-        async with serving(kind) as (endpoint, lane, server, client):
-            endpoint.may_go_on.clear()
-            client.send(b"a")
-            await until(lambda: endpoint.waits)
+    async def body():
+        async with serving() as (endpoint, lane, server, client):
+            await held(endpoint, client)
             client.writer.close()
             await until(lambda: not server.server_state.connections)
             endpoint.may_go_on.set()
@@ -281,11 +293,9 @@ def test_a_client_that_hangs_up_costs_its_answer_alone(run):
 
 
 def test_a_server_that_stops_answers_what_was_asked_and_waits_for_it(run):
-    async def body(kind):
-        async with serving(kind) as (endpoint, _lane, server, client):
-            endpoint.may_go_on.clear()
-            client.send(b"a")
-            await until(lambda: endpoint.waits)
+    async def body():
+        async with serving() as (endpoint, _lane, server, client):
+            await held(endpoint, client)
             server.should_exit = True
             (wire,) = wires(server)
             await until(lambda: wire._is_last)
@@ -297,8 +307,8 @@ def test_a_server_that_stops_answers_what_was_asked_and_waits_for_it(run):
 
 
 def test_a_server_that_stops_closes_who_asks_nothing(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, server, client):
+    async def body():
+        async with serving() as (_, _lane, server, client):
             assert await client.ask(b"a") == (200, WIRE, "a")
             server.should_exit = True
             assert await client.is_closed()
@@ -307,8 +317,8 @@ def test_a_server_that_stops_closes_who_asks_nothing(run):
 
 
 def test_a_connection_that_rests_for_the_servers_time_is_closed(run):
-    async def body(kind):
-        async with serving(kind, keep_alive=1) as (_, _lane, server, client):
+    async def body():
+        async with serving(keep_alive=1) as (_, _lane, server, client):
             assert await client.ask(b"a") == (200, WIRE, "a")
             assert len(wires(server)) == 1
             assert await client.is_closed()
@@ -317,8 +327,8 @@ def test_a_connection_that_rests_for_the_servers_time_is_closed(run):
 
 
 def test_a_client_that_does_not_read_is_not_answered_further(run):
-    async def body(kind):
-        async with serving(kind) as (_, _lane, server, client):
+    async def body():
+        async with serving() as (_, _lane, server, client):
             (wire,) = wires(server)
             wire.pause_writing()
             client.send(b"a")

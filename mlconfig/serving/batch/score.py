@@ -104,9 +104,7 @@ class Scorer:
             raise DataError(fault.what, f"{unit.row(before + fault.row)}{column}", fault.hint)
 
     def _pack(self, block: pa.Table) -> Feeds:
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what float32 cannot hold becomes infinite and is refused above
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is refused
             return pack_table(block, self._packing, self._signature.time_zone, self._predictor.precision)
 
     def _placed(self, error: DataError, block: pa.Table, unit: Unit, before: int) -> DataError:
