@@ -45,9 +45,9 @@ class PassWindows:
         self._log = log
         self._kept = dict(store.windows) if store is not None else {}
         since = max(self._kept) + self._base if self._kept else None
-        blocks = self._dated(
-            log.blocks(since, now if self._by_arrival else None, watch.monitoring.time, watch.version, COUNTED)
-        )
+        # By arrival, the window that is open now is not complete before it is over: none of its rows are read until then.
+        end = window_at(now, self._base).start if self._by_arrival else None
+        blocks = self._dated(log.blocks(since, end, watch.monitoring.time, watch.version, COUNTED))
         self._fresh = fold_windows(blocks, watch.counter, watch.monitoring.time, self._base)
         self.until = now if self._by_arrival else max(self._watermark, since if since is not None else -math.inf)
         for start in [start for start in self._fresh if start + self._base > self.until]:

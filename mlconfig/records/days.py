@@ -26,6 +26,11 @@ class Bounds(NamedTuple):
     until: float | None
     column: str
 
+    @property
+    def are_empty(self) -> bool:
+        """Whether nothing can be within them."""
+        return self.since is not None and self.until is not None and self.since >= self.until
+
     def exclude(self, lowest: float | None, highest: float | None) -> bool:
         """Whether nothing between the two can be wanted."""
         if lowest is None or highest is None:

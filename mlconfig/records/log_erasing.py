@@ -21,7 +21,7 @@ from mlconfig.records.subject import Subject
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_prediction = msgspec.json.Decoder(PredictionRecord).decode
+_prediction = msgspec.json.Decoder(PredictionRecord[dict[str, Any]]).decode
 _label = msgspec.json.Decoder(FeedbackRecord).decode
 
 

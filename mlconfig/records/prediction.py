@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import astuple
 
 from mlconfig.errors import DataError
 from mlconfig.records.field_names import field_names
+from mlconfig.records.segments import record_blocks
 from mlconfig.records.signature import Signature
 from mlconfig.vocabulary import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlconfig.records.segments import Segment
+    from mlconfig.records.segments import Segment, SegmentHeader
+
+    Numbered = Sequence[tuple[int, bytes]]
 
 VERSION = 1
 BLOCK = 16_384
@@ -34,7 +40,10 @@ _FORM = (
 )
 
 
-class PredictionRecord(msgspec.Struct, gc=False):
+Inputs = TypeVar("Inputs")
+
+
+class PredictionRecord(msgspec.Struct, Generic[Inputs], gc=False):
     """One prediction as it is logged. Times are seconds since 1970 (UTC); ``inputs`` are the request's fields as given."""
 
     v: int
@@ -43,7 +52,7 @@ class PredictionRecord(msgspec.Struct, gc=False):
     version: str
     generation: int
     prediction: msgspec.Raw
-    inputs: dict[str, Any]
+    inputs: Inputs
     et: float | None = None
     score: float | None = None
     probabilities: list[float] | None = None
@@ -145,68 +154,78 @@ def _arrow_type(column: LoggedColumn) -> pa.DataType:
     return {"boolean": pa.bool_(), "categorical": pa.string(), "timestamp": pa.timestamp("us")}[column.kind]
 
 
-def _values(column: LoggedColumn, rows: Sequence[dict[str, Any]], time_zone: str) -> pa.Array:
+def _values(column: LoggedColumn, given: Sequence[Any], time_zone: str) -> pa.Array:
     import pyarrow as pa
 
-    field = column.name if column.field is None else column.field
-    given = [row.get(field) for row in rows]
+    kind = _arrow_type(column)
     if column.kind == "timestamp":
         given = [None if v is None else moment_of(v, time_zone).replace(tzinfo=None) for v in given]
     elif column.kind == "categorical":
+        with suppress(pa.ArrowTypeError):  # not all of it is text already
+            return pa.array(given, kind)
         given = [None if v is None else category_text(v) for v in given]
     elif column.integer:
         given = [None if v is None else int(v) for v in given]
-    return pa.array(given, _arrow_type(column))
+    return pa.array(given, kind)
 
 
-def _inputs(columns: Sequence[LoggedColumn], rows: Sequence[dict[str, Any]], time_zone: str) -> pa.StructArray:
+def _inputs(columns: Sequence[LoggedColumn], rows: Sequence[msgspec.Struct], time_zone: str) -> pa.StructArray:
     import pyarrow as pa
 
     fields = [pa.field(column.name, _arrow_type(column)) for column in columns]
     if not fields:  # all of it is dropped; Parquet has no struct without a field
         return pa.StructArray.from_arrays([pa.nulls(len(rows), pa.bool_())], names=[NOTHING])
-    return pa.StructArray.from_arrays([_values(column, rows, time_zone) for column in columns], fields=fields)
+    by_column = zip(*map(astuple, rows), strict=True)
+    arrays = [_values(column, given, time_zone) for column, given in zip(columns, by_column, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
-def _batch(segment: Segment, start: int, columns: Sequence[LoggedColumn], decode: Any) -> pa.RecordBatch:
+def _inputs_type(columns: Sequence[LoggedColumn]) -> type[msgspec.Struct]:
+    """A struct of what is to be read, in order: reading it takes a third of the time that a dict takes."""
+    names = {f"f{place}": column.name if column.field is None else column.field for place, column in enumerate(columns)}
+    return msgspec.defstruct("Inputs", [(name, Any, None) for name in names], rename=names, gc=False)
+
+
+def _batch(header: SegmentHeader, part: Numbered, columns: Sequence[LoggedColumn], decode: Any) -> pa.RecordBatch:
     import pyarrow as pa
 
-    header, part = segment.header, segment.records[start : start + BLOCK]
-    records: list[PredictionRecord] = [decode(payload) for _, payload in part]
-    newest = max(record.v for record in records)
-    if newest > VERSION:
-        raise DataError(
-            f"a record of version {newest}, newer than this program reads", header.segment, "upgrade mlconfig"
-        )
+    read = [decode(payload) for _, payload in part]
+    forms, ids, at, version, generation, prediction, inputs, et, score, listed = zip(*map(astuple, read), strict=True)
+    if max(forms) > VERSION:
+        what = f"a record of version {max(forms)}, newer than this program reads"
+        raise DataError(what, header.segment, "upgrade mlconfig")
     return pa.record_batch(
         {
-            "prediction_id": pa.array([record.id for record in records], pa.string()),
-            "arrived": pa.array([record.at for record in records], pa.float64()),
-            "event_time": pa.array([record.et for record in records], pa.float64()),
-            "version": pa.array([record.version for record in records], pa.string()),
-            "generation": pa.array([record.generation for record in records], pa.int64()),
-            "prediction": pa.array([bytes(record.prediction).decode() for record in records], pa.string()),
-            "score": pa.array([record.score for record in records], pa.float64()),
-            "probabilities": pa.array([record.probabilities for record in records], pa.list_(pa.float64())),
-            "inputs": _inputs(columns, [record.inputs for record in records], header.meta.get("time_zone", "UTC")),
-            "replica": pa.array([header.replica] * len(records), pa.string()),
-            "boot": pa.array([header.boot] * len(records), pa.string()),
+            "prediction_id": pa.array(ids, pa.string()),
+            "arrived": pa.array(at, pa.float64()),
+            "event_time": pa.array(et, pa.float64()),
+            "version": pa.array(version, pa.string()),
+            "generation": pa.array(generation, pa.int64()),
+            "prediction": pa.array([bytes(each).decode() for each in prediction], pa.string()),
+            "score": pa.array(score, pa.float64()),
+            "probabilities": pa.array(listed, pa.list_(pa.float64())),
+            "inputs": _inputs(columns, inputs, header.meta.get("time_zone", "UTC")),
+            "replica": pa.repeat(header.replica, len(part)),
+            "boot": pa.repeat(header.boot, len(part)),
             "seq": pa.array([number for number, _ in part], pa.int64()),
         }
     )
 
 
-def segment_table(segment: Segment, since: float | None = None) -> pa.Table | None:
+def segment_table(segment: Segment, since: float | None = None, until: float | None = None) -> pa.Table | None:
     """The predictions of a segment as a table; None when it holds none. Besides the log's columns: replica, boot, seq.
 
-    ``since``: what arrived before this moment may be left out; it is passed over without being read.
+    ``since``, ``until``: what arrived before or after these moments may be left out; it is passed over without being read.
     """
     import pyarrow as pa
 
     columns = msgspec.convert(segment.header.meta.get("columns", []), list[LoggedColumn])
-    decode = msgspec.json.Decoder(PredictionRecord).decode
+    kind: Any = PredictionRecord[_inputs_type(columns)]  # type: ignore[misc]
+    decode = msgspec.json.Decoder(kind).decode
     first = 0 if since is None else first_since(segment, since - UNORDERED_S)
-    batches = [_batch(segment, start, columns, decode) for start in range(first, len(segment.records), BLOCK)]
+    end = len(segment.records) if until is None else first_since(segment, until + UNORDERED_S)
+    parts = [segment.records[start : min(start + BLOCK, end)] for start in range(first, end, BLOCK)]
+    batches = [_batch(segment.header, part, columns, decode) for part in parts]
     return pa.Table.from_batches(batches) if batches else None
 
 
@@ -216,7 +235,18 @@ class _Arrival(msgspec.Struct):
     at: float
 
 
+_when = msgspec.json.Decoder(_Arrival).decode
+
+
 def first_since(segment: Segment, since: float) -> int:
     """The first record from a moment on: a writer appends in the order of arrival."""
-    when = msgspec.json.Decoder(_Arrival).decode
-    return bisect_left(segment.records, since, key=lambda record: when(record[1]).at)
+    return bisect_left(segment.records, since, key=lambda record: _when(record[1]).at)
+
+
+def begins_after(file: Path, moment: float | None) -> bool:
+    """Whether all records of a segment arrived after a moment; only its first is read. Raises as ``read_segment`` does."""
+    if moment is None:
+        return False
+    bodies = (body for block in record_blocks(file) for body in block)
+    first = next(bodies, None)
+    return first is None or _when(first).at >= moment + UNORDERED_S

@@ -19,7 +19,7 @@ from mlconfig.errors import DataError
 from mlconfig.records.days import Bounds, day_files, read_within
 from mlconfig.records.feedback import newest_labels
 from mlconfig.records.label_log import label_blocks
-from mlconfig.records.prediction import segment_table
+from mlconfig.records.prediction import begins_after, segment_table
 from mlconfig.records.removed import removed_rows
 from mlconfig.records.resent import find_resent
 from mlconfig.records.segments import Segment, parse_segment, segment_files
@@ -131,15 +131,20 @@ class PredictionLog:
         the bounds are not read.
         """
         bounds = Bounds(since, until, "arrived" if time == "arrival" else "event_time")
+        arrived = (since, until) if time == "arrival" else (None, None)
+        if bounds.are_empty:
+            return
         resent = find_resent(self.folder / SEGMENTS, self.folder / PARQUET)
         seen = set()
         for file in segment_files(self.folder / SEGMENTS):
             try:
+                if begins_after(file, arrived[1]):
+                    continue
                 segment = parse_segment(file.read_bytes(), str(file))
             except FileNotFoundError:  # compacted meanwhile: it is in Parquet, which is listed below
                 continue
             seen.add(segment.header.segment)
-            table = segment_table(resent.without(segment), since if time == "arrival" else None)
+            table = segment_table(resent.without(segment), *arrived)
             if table is not None:
                 yield self._choose(table, since, until, time, version).select(list(columns))
         for file in day_files(self.folder / PARQUET, seen, bounds):

@@ -24,6 +24,18 @@ def kept(before, found):
     return tuple(both.values())
 
 
+def test_rows_of_the_window_that_is_open_are_not_read(new_log, watch):
+    """They are judged once it is over; until then each pass would read them anew, for nothing."""
+    log = new_log()
+    for hour in range(3):
+        log.hour(hour)
+    asked = []
+    blocks = log.blocks
+    log.blocks = lambda since, until, *others: asked.append((since, until)) or blocks(since, until, *others)
+    assert len(by_signal(log.passed(watch(), 2.7), "input_drift")) == 2
+    assert asked == [(None, BEGIN + 2 * HOUR)]
+
+
 def test_a_year_of_null_data_never_alarms(new_log, watch):
     rng = np.random.default_rng(3)
     judged = 0

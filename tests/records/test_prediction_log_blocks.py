@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlconfig.errors import DataError
-from mlconfig.records import segments
+from mlconfig.records import prediction_log, segments
 from mlconfig.records.feedback import encode_feedback
 from mlconfig.records.prediction import encode_prediction, log_meta
 from mlconfig.records.prediction_log import PredictionLog, log_folder
@@ -73,6 +73,36 @@ def test_files_outside_of_the_bounds_are_not_read(log, monkeypatch):
     assert len(read) == 1
     assert sum(map(len, log.blocks(T0 - DAY, T0 - DAY + 1))) == 0
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "parsed"),
+    [
+        (None, T0 + 2 * DAY - 60, 0),
+        (None, T0 + 2 * DAY - 30, 1),  # within a minute of its first record: what arrived before may stand behind it
+        (T0 + 2 * DAY + 50, T0 + 2 * DAY + 50, 0),
+        (T0 + 2 * DAY + 90, T0 + 2 * DAY + 50, 0),
+        (T0 + 2 * DAY + 10, T0 + 2 * DAY + 50, 1),
+    ],
+)
+def test_a_segment_that_begins_after_the_bounds_is_not_parsed(log, monkeypatch, since, until, parsed):
+    seen = []
+    parse = prediction_log.parse_segment
+    monkeypatch.setattr(prediction_log, "parse_segment", lambda *args: seen.append(args) or parse(*args))
+    whole = log.predictions(since, until).column("prediction_id").to_pylist()
+    seen.clear()
+    blocks = list(log.blocks(since, until))
+    assert sorted(name for block in blocks for name in block.column("prediction_id").to_pylist()) == sorted(whole)
+    assert len(seen) == parsed
+
+
+def test_what_arrived_after_the_bounds_is_not_read(log, monkeypatch):
+    sizes = []
+    table = prediction_log.segment_table
+    monkeypatch.setattr(prediction_log, "segment_table", lambda *args: sizes.append(table(*args)) or sizes[-1])
+    begin = T0 + 2 * DAY
+    assert sum(map(len, log.blocks(begin + 100, begin + 140))) == 10
+    assert [len(each) for each in sizes] == [40]  # with a minute before and behind, one in four seconds
 
 
 def test_only_the_columns_that_are_asked_for_are_given(log):
