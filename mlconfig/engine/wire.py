@@ -121,7 +121,8 @@ class Wire(asyncio.Protocol):
 
     def _predicts(self) -> Route | None:
         """The route, where the request is one that the endpoint answers in one piece."""
-        if self._parser.get_method() != b"POST" or self._parser.get_http_version() != "1.1":
+        # Without a word on it in the headers, only HTTP 1.1 keeps the connection: asking so is cheaper than for the version.
+        if self._parser.get_method() != b"POST" or not self._parser.should_keep_alive():
             return None
         if self._path != self._known[0]:
             self._known = self._path, self._find(self._path)

@@ -42,6 +42,7 @@ class Batcher:
         self._flush, self._max_rows, self._max_queue = flush, settings.max_rows, settings.max_queue
         self._queue: deque[Waiting] = deque()
         self._rows = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, state: Any, asked: Asked, arrived: float, name: bytes | None = None) -> asyncio.Future[Any]:
         """Queue a request; the future holds its answers, or raises RequestRefusedError. Call it on the event loop."""
@@ -50,7 +51,9 @@ class Batcher:
             raise RequestRefusedError(
                 503, "too many requests wait for an answer", hint="try again later", retry_after=1
             )
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():  # looking the running one up is a system call
+            loop = self._loop = asyncio.get_running_loop()
         if not self._queue:
             loop.call_soon(self._next)
         waiting = Waiting(state, asked, arrived, loop.create_future(), name)

@@ -44,11 +44,10 @@ class Shadows:
         ids = [answer.prediction_id if answer is not None else b"" for answer in answers]
         self._waiting.append(_Answered(state, group, rows, ids))
         self._rows += len(rows)
-        loop = asyncio.get_running_loop()
         if self._rows >= self._most:
-            loop.call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         elif self._timer is None:
-            self._timer = loop.call_later(PATIENCE_S, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.flush)
 
     def flush(self) -> None:
         """Ask about all that waits; never raises."""

@@ -228,6 +228,19 @@ def test_a_chunked_body_and_what_is_no_http_are_the_servers(run):
     run(body)
 
 
+def test_an_older_http_is_the_servers(run):
+    """It closes the connection unless it was asked to keep it; the wire keeps it unless it was asked to close it."""
+
+    async def body():
+        async with serving() as (_, _lane, _server, client):
+            kind = b"content-type: application/json\r\ncontent-length: 1\r\n"
+            client.writer.write(b"POST /p HTTP/1.0\r\nhost: x\r\n" + kind + b"\r\na")
+            assert (await asyncio.wait_for(client.hear(), 10))[1][:2] == [SERVER, "a"]
+            assert await client.is_closed()
+
+    run(body)
+
+
 def test_requests_that_come_at_once_are_answered_in_order(run):
     async def body():
         async with serving() as (_, _lane, _server, client):
