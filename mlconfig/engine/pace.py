@@ -1,8 +1,8 @@
 """How often an endpoint is looked at: only when something is new, and never so often that looking costs much.
 
-A turn reads the log of the windows that are open, which grows with the traffic. So a turn is skipped while nothing has
-changed that could change a verdict or a decision, and after a turn that took long the next one waits nine times as long:
-looking after endpoints takes at most a tenth of one core.
+A turn reads the log of the windows that are over since the last (by event time, also of the one that is open), which grows with
+the traffic. So a turn is skipped while nothing has changed that could change a verdict or a decision, and after a turn that
+took long the next one waits nine times as long: looking after endpoints takes at most a tenth of one core.
 """
 
 from __future__ import annotations
