@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Numbered = Sequence[tuple[int, bytes]]
 
 VERSION = 1
-BLOCK = 16_384
+BLOCK = 1024
+"""Records that become columns at a time: as many as the processor's caches hold take half the time of 16 times as many."""
 NOTHING = "nothing"
 """The one field of ``inputs`` where nothing of a request is logged; null throughout."""
 UNORDERED_S = 60.0
@@ -226,7 +227,7 @@ def segment_table(segment: Segment, since: float | None = None, until: float | N
     end = len(segment.records) if until is None else first_since(segment, until + UNORDERED_S)
     parts = [segment.records[start : min(start + BLOCK, end)] for start in range(first, end, BLOCK)]
     batches = [_batch(segment.header, part, columns, decode) for part in parts]
-    return pa.Table.from_batches(batches) if batches else None
+    return pa.Table.from_batches(batches).combine_chunks() if batches else None
 
 
 class _Arrival(msgspec.Struct):
