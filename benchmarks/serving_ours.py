@@ -141,7 +141,11 @@ def _deploy(endpoint: Endpoint, storage: Path, bodies: Path) -> Server:
 
 def _replica(session: int, endpoint: str) -> int:
     """The process of an endpoint's only replica, as Ray titles it."""
-    found = [each.pid for each in family(session) if f"ServeReplica:{endpoint}:" in " ".join(each.cmdline())]
+    found = []
+    for process in family(session):
+        with contextlib.suppress(psutil.Error):  # some end meanwhile
+            if f"ServeReplica:{endpoint}:" in " ".join(process.cmdline()):
+                found.append(process.pid)
     if len(found) != 1:
         raise RuntimeError(f"`{endpoint}` has {len(found)} replicas, not one")
     return found[0]
