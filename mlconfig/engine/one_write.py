@@ -42,10 +42,16 @@ class _Joined:
         return getattr(self._transport, name)
 
 
-def head_of(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-    """A response's head, up to its body; null where a header would be more than one."""
+def head_of(status: int, headers: Sequence[tuple[bytes, bytes]], before: bytes = b"") -> bytes | None:
+    """A response's head, up to its body; null where a header would be more than one. ``before``: lines of other headers."""
+    lines = lines_of(headers)
+    return b"%b%b%b\r\n" % (STATUS_LINE[status], before, lines) if lines is not None else None
+
+
+def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """Headers as they are sent; null where one would be more than one."""
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    return b"%b%b\r\n" % (STATUS_LINE[status], lines) if lines.count(b"\n") == len(headers) else None
+    return lines if lines.count(b"\n") == len(headers) else None
 
 
 def in_one_write(send: Send) -> Send:

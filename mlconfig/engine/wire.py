@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from mlconfig.engine.one_write import head_of
+from mlconfig.engine.one_write import head_of, lines_of
 from mlconfig.serving.app import headers_of_reply
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlconfig.engine.fast_lane import Lane
     from mlconfig.serving.routes import Route
 
-_NOT_PLAIN = {b"expect", b"transfer-encoding", b"upgrade", b"connection"}
+_NOT_PLAIN = frozenset((b"expect", b"transfer-encoding", b"upgrade", b"connection"))
 
 
 def take_over(send: Any, lane: Lane) -> None:
@@ -55,6 +55,7 @@ class Wire(asyncio.Protocol):
         self._is_busy = self._is_full = self._is_last = False
         self._early = b""
         self._known: tuple[bytes, Route | None] = (b"", None)
+        self._defaults: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
         self._begin()
         server._unset_keepalive_if_required()  # noqa: SLF001 — there is no other way to stop its timer
         self._switch(server, self)
@@ -80,10 +81,7 @@ class Wire(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Of those that are there twice the last one counts, as everywhere."""
-        name = name.lower()
-        if name in _NOT_PLAIN:
-            self._is_plain = False
-        self._headers[name] = value
+        self._headers[name.lower()] = value
 
     def on_message_begin(self) -> None:
         """Two requests in the same bytes are the server's."""
@@ -124,6 +122,8 @@ class Wire(asyncio.Protocol):
         # Without a word on it in the headers, only HTTP 1.1 keeps the connection: asking so is cheaper than for the version.
         if self._parser.get_method() != b"POST" or not self._parser.should_keep_alive():
             return None
+        if not _NOT_PLAIN.isdisjoint(self._headers):
+            return None
         if self._path != self._known[0]:
             self._known = self._path, self._find(self._path)
         route = self._known[1]
@@ -145,8 +145,10 @@ class Wire(asyncio.Protocol):
         self._idle_since = self._server.loop.time()
         if self._transport.is_closing():
             return
-        headers = [*self._server.server_state.default_headers, *headers_of_reply(reply)]
-        head = head_of(reply.status, headers)
+        defaults = self._server.server_state.default_headers
+        if defaults is not self._defaults[0]:  # another date
+            self._defaults = defaults, lines_of(defaults) or b""
+        head = head_of(reply.status, headers_of_reply(reply), self._defaults[1])
         if head is not None:
             self._transport.write(head + reply.body)
         if head is None or self._is_last or any(name == b"connection" for name, _ in reply.headers):

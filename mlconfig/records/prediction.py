@@ -37,7 +37,7 @@ UNORDERED_S = 60.0
 _UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (float("inf"), 1_000_000_000))
 _FORM = (
     b'{"v":1,"id":"%b","at":%.6f,"et":%b,"version":%b,"generation":%d,'
-    b'"prediction":%b,"score":%b,"probabilities":%b,"inputs":%b}'
+    b'"prediction":%b,"score":%.9g,"probabilities":%b,"inputs":%b}'
 )
 
 
@@ -95,23 +95,21 @@ def encode_prediction(
     version: bytes,
     generation: int,
     prediction: bytes,
-    score: bytes,
-    probabilities: bytes,
+    score: float,
+    probabilities: Sequence[float] | None,
     inputs: bytes,
 ) -> bytes:
-    """The record's bytes; ``version``, ``prediction``, ``score``, ``probabilities`` and ``inputs`` are JSON already."""
+    """The record's bytes; ``version``, ``prediction`` and ``inputs`` are JSON already. Numbers have nine digits: all that a
+    float32 has.
+    """
     moment = b"null" if event_time is None else b"%.6f" % event_time
-    return _FORM % (
-        prediction_id,
-        arrived,
-        moment,
-        version,
-        generation,
-        prediction,
-        score,
-        probabilities,
-        inputs,
-    )
+    listed = b"null" if probabilities is None else _list_form(len(probabilities)) % tuple(probabilities)
+    return _FORM % (prediction_id, arrived, moment, version, generation, prediction, score, listed, inputs)
+
+
+@lru_cache(maxsize=64)
+def _list_form(length: int) -> bytes:
+    return b"[%b]" % b",".join([b"%.9g"] * length)
 
 
 @lru_cache(maxsize=64)

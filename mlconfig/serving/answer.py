@@ -100,27 +100,20 @@ class Answerer:
                 given.append((waiting, mine))
                 logged.append((waiting, mine))
         self.rows += len(answers)
-        self._log.write(state, logged, lambda problem: _resolve(given, problem))
+        self._log.write(state, logged, lambda problem: _give_out(given, problem))
 
     def _fall_back(self, waiting: Waiting, problem: RequestRefusedError) -> None:
         state: ServingState = waiting.state
         ids = self._ids([waiting])
         answers = fallback_answers(self._settings.fallback, state, waiting.asked, ids)
         if answers is None:
-            _resolve([(waiting, problem)], None)
+            _give_out([(waiting, problem)], None)
             return
         self.fallbacks += 1
         self._give(state, [waiting], answers)
 
 
-def _resolve(given: list[tuple[Waiting, Any]], problem: RequestRefusedError | None) -> None:
+def _give_out(given: list[tuple[Waiting, Any]], problem: RequestRefusedError | None) -> None:
     """Hand out answers; ``problem`` in place of all that would have been logged."""
     for waiting, answer in given:
-        if waiting.answer.done():  # the client has gone
-            continue
-        if isinstance(answer, RequestRefusedError):
-            waiting.answer.set_exception(answer)
-        elif problem is not None:
-            waiting.answer.set_exception(problem)
-        else:
-            waiting.answer.set_result(answer)
+        waiting.give(answer if problem is None or isinstance(answer, RequestRefusedError) else problem)

@@ -28,6 +28,7 @@ class AnswerLog:
         self._answers, self._shadows = answers, shadows
         self._rejects, self._waits = settings.on_full == "reject", settings.durability == "sync"
         self._threshold = int(settings.sample_fraction * 2**64)
+        self._logs_all = self._threshold >= 2**64
         self._encode = msgspec.json.Encoder().encode
         self._described: dict[int, ServingState] = {}
 
@@ -78,40 +79,33 @@ class AnswerLog:
         return writer.append(records)
 
     def _records(self, state: ServingState, answered: Answered) -> list[bytes]:
-        generation = state.table.generation
-        return [
-            self._record(answer, waiting.arrived, event_time, generation, inputs)
-            for waiting, answers in answered
+        generation, records = state.table.generation, []
+        for waiting, answers in answered:
+            asked = waiting.asked
             for answer, inputs, event_time in zip(
-                answers, self._inputs(state, waiting), waiting.asked.event_times, strict=True
-            )
-            if answer is not None and self._is_logged(answer.prediction_id)
-        ]
+                answers, waiting.logged or self._inputs(state, waiting), asked.event_times, strict=True
+            ):
+                if answer is not None and (self._logs_all or self._is_logged(answer.prediction_id)):
+                    records.append(
+                        encode_prediction(
+                            answer.prediction_id,
+                            waiting.arrived,
+                            event_time,
+                            answer.version,
+                            generation,
+                            answer.prediction,
+                            answer.score,
+                            answer.probabilities,
+                            inputs,
+                        )
+                    )
+        return records
 
     def _inputs(self, state: ServingState, waiting: Waiting) -> list[bytes]:
         """A request's rows as they are logged, encoded once for both logs."""
-        if waiting.logged is None:
-            shield, encode = state.shield.row, self._encode
-            waiting.logged = [encode(shield(row)) for row in waiting.asked.rows]
+        shield, encode = state.shield.row, self._encode
+        waiting.logged = [encode(shield(row)) for row in waiting.asked.rows]
         return waiting.logged
 
-    def _record(
-        self, answer: RowAnswer, arrived: float, event_time: float | None, generation: int, inputs: bytes
-    ) -> bytes:
-        listed = answer.probabilities
-        return encode_prediction(
-            answer.prediction_id,
-            arrived,
-            event_time,
-            answer.version,
-            generation,
-            answer.prediction,
-            b"%.9g" % answer.score,
-            b"null" if listed is None else b"[%b]" % b",".join([b"%.9g" % value for value in listed]),
-            inputs,
-        )
-
     def _is_logged(self, prediction_id: bytes) -> bool:
-        if self._threshold >= 2**64:
-            return True
         return int.from_bytes(hashlib.blake2b(prediction_id, digest_size=8).digest()) < self._threshold

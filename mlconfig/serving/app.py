@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from functools import partial
 from typing import Any
 
 from mlconfig.contracts.protocol import WireReply, WireRequest
@@ -71,11 +70,9 @@ class App:
         """
         start, service = time.perf_counter(), self.service
 
-        def end(make: Callable[[], WireReply]) -> None:
-            try:
-                reply = make()
-            except Exception as error:  # noqa: BLE001 — the last line
-                reply = self._failure(error, route)
+        def end(reply: WireReply | Exception) -> None:
+            if isinstance(reply, Exception):
+                reply = self._failure(reply, route)
             self._count(route, reply.status, time.perf_counter() - start)
             tell(reply)
 
@@ -83,11 +80,9 @@ class App:
             service.access.admit(route.operation.scope, headers)
             media = self._media(route, headers)
             request = WireRequest(route.operation.name, body, media, headers, route.values)
-            asking = service.ask(route.owner, request, service.name_of(headers))
+            service.ask(route.owner, request, end, service.name_of(headers))
         except Exception as error:  # noqa: BLE001 — the last line
-            end(partial(self._failure, error, route))
-        else:
-            asking.answers.add_done_callback(lambda _: end(asking.reply))
+            end(error)
 
     async def refuse(self, route: Route | None, scope: Scope, send: Send, problem: RequestRefusedError) -> None:
         """Answer a request that is not looked at, and count it."""

@@ -5,34 +5,47 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from mlconfig.contracts.protocol import Asked
+from mlconfig.contracts.protocol import Asked, RowAnswer
 from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.sections.serving import Batching
 
 logger = logging.getLogger(__name__)
 
 
+Outcome = Sequence[RowAnswer] | RequestRefusedError
+
+
 class Waiting(msgspec.Struct, eq=False):
-    """A request that waits for its answer. ``state``: what it was decoded for; ``arrived``: seconds since 1970; ``name``: the
-    ingress', null where there is none; ``logged``: its rows as the log has them, once one of the logs asked.
+    """A request that waits for its answers. ``state``: what it was decoded for; ``arrived``: seconds since 1970; ``tell``: who
+    is given the answers, or why there are none, on the event loop; ``name``: the ingress', null where there is none;
+    ``logged``: its rows as the log has them, once one of the logs asked.
     """
 
     state: Any
     asked: Asked
     arrived: float
-    answer: asyncio.Future[Any]
+    tell: Callable[[Outcome], None] | None
     name: bytes | None = None
     logged: list[bytes] | None = None
 
+    def give(self, outcome: Outcome) -> None:
+        """Tell it; what comes later is not told any more. Never raises, since others share the batch."""
+        tell, self.tell = self.tell, None
+        if tell is not None:
+            try:
+                tell(outcome)
+            except Exception:  # the last line
+                logger.exception("an answer could not be given")
+
 
 class Batcher:
-    """Collects requests of one event loop; ``flush`` answers a batch and sets every future. Where it raises, those that are
-    left are a 500.
+    """Collects requests of one event loop; ``flush`` answers a batch and tells everybody. Where it raises, those that are left
+    are a 500.
 
     A request is never split: one with more than ``max_rows`` rows is a batch of its own. More than ``max_queue`` rows
     waiting are refused with 503.
@@ -44,22 +57,25 @@ class Batcher:
         self._rows = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def submit(self, state: Any, asked: Asked, arrived: float, name: bytes | None = None) -> asyncio.Future[Any]:
-        """Queue a request; the future holds its answers, or raises RequestRefusedError. Call it on the event loop."""
-        rows = len(asked.rows)
-        if self._queue and self._rows + rows > self._max_queue:
-            raise RequestRefusedError(
-                503, "too many requests wait for an answer", hint="try again later", retry_after=1
-            )
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that runs: looking it up is a system call, so it is remembered."""
         loop = self._loop
-        if loop is None or loop.is_closed():  # looking the running one up is a system call
+        if loop is None or loop.is_closed():
             loop = self._loop = asyncio.get_running_loop()
-        if not self._queue:
-            loop.call_soon(self._next)
-        waiting = Waiting(state, asked, arrived, loop.create_future(), name)
+        return loop
+
+    def submit(self, waiting: Waiting) -> None:
+        """Queue a request. Call it on the event loop. Raises RequestRefusedError where too many wait."""
+        rows = len(waiting.asked.rows)
+        if self._queue:
+            if self._rows + rows > self._max_queue:
+                what = "too many requests wait for an answer"
+                raise RequestRefusedError(503, what, hint="try again later", retry_after=1)
+        else:
+            self.loop.call_soon(self._next)
         self._queue.append(waiting)
         self._rows += rows
-        return waiting.answer
 
     def _next(self) -> None:
         batch: list[Waiting] = []
@@ -69,12 +85,10 @@ class Batcher:
             rows += len(batch[-1].asked.rows)
         self._rows -= rows
         if self._queue:
-            asyncio.get_running_loop().call_soon(self._next)
+            self.loop.call_soon(self._next)
         try:
             self._flush(batch)
         except Exception:  # the last line, as in the app: nobody waits for what will not come
             logger.exception("a batch failed")
-            problem = RequestRefusedError(500, "the server failed on this request")
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(problem)
+                waiting.give(RequestRefusedError(500, "the server failed on this request"))

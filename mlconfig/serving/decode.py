@@ -162,9 +162,10 @@ class RowDecoder:
             refuse_deep(body, self.limits.depth)
             raise self._in_own_names(problem) from None
         rows = [decoded] if one else decoded.rows
-        if not self._escaped and not is_said_once(body, self._fields(rows) + (not one)):
+        unused = self._drop_unused(rows)
+        if not self._escaped and not is_said_once(body, self._fields(rows) + unused + (not one)):
             refuse_repeated(body)
-        if self._unused:
+        if unused:
             refuse_deep(body, self.limits.depth)
         asked = self._finish(rows, one=one)
         asked.shape = one
@@ -177,15 +178,25 @@ class RowDecoder:
             decoded = msgspec.convert({"rows": given}, self._rows)
         except msgspec.ValidationError as error:
             raise self._in_own_names(fault_of(str(error), self._names)) from None
+        self._drop_unused(decoded.rows)
         return self._finish(decoded.rows, one=False)
 
     def _fields(self, rows: Sequence[Any]) -> int:
-        """How many fields these rows have at least: a null counts as one that was left out."""
+        """How many fields that the model takes these rows have at least: a null counts as one that was left out."""
         count = self._required * len(rows)
-        if self._optional or self._unused:
+        if self._optional:
             for row in rows:
                 count += sum(getattr(row, name) is not None for name in self._optional)
-                count += sum(getattr(row, name) is not msgspec.UNSET for name in self._unused)
+        return count
+
+    def _drop_unused(self, rows: Sequence[Any]) -> int:
+        """Take out what the model does not take, since what nobody looks at is not logged either; how much that was."""
+        count = 0
+        for attribute in self._unused:
+            for row in rows:
+                if getattr(row, attribute) is not msgspec.UNSET:
+                    setattr(row, attribute, msgspec.UNSET)
+                    count += 1
         return count
 
     def _renamed(self, body: bytes, *, one: bool) -> bytes:
@@ -212,8 +223,6 @@ class RowDecoder:
         times: list[tuple[float | None, ...]] = []
         event_times: list[float | None] = []
         for index, row in enumerate(rows):
-            for attribute in self._unused:
-                setattr(row, attribute, msgspec.UNSET)  # what nobody looks at is not logged either
             moments = self._parse_moments(row, "" if one else f"rows[{index}].") if self._moments else {}
             times.append(tuple([_wall_clock(moments[name]) for name in self._times]))
             event_times.append(self._when(row, moments))

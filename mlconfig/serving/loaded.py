@@ -10,10 +10,11 @@ import msgspec
 
 from mlconfig.contracts.protocol import RowAnswer
 from mlconfig.errors import ServingError
+from mlconfig.records.packing import Feeds
 from mlconfig.records.route import RouteVersion
 from mlconfig.records.signature import Signature
 from mlconfig.serving.pack import RowPacker
-from mlconfig.serving.predictor import Predictor, read_signature
+from mlconfig.serving.predictor import Predictor, Scored, read_signature
 from mlconfig.serving.row_set import RowSet
 
 
@@ -32,13 +33,17 @@ class Loaded:
             raise ServingError("its times are not those that the requests of this endpoint have", "signature")
         self._labels = [msgspec.json.encode(label) for label in self.signature.classes]
 
-    def pack(self, rows: RowSet) -> None:
-        """Have them packed as this version needs them, before some are taken out."""
-        rows.feeds(self._packer)
+    def pack(self, rows: RowSet) -> Feeds:
+        """What this version's graph is fed with; packed once, also where some of the rows are taken out afterwards."""
+        return rows.feeds(self._packer)
 
     def answer(self, rows: RowSet, ids: Sequence[bytes], *, fallback: bool = False) -> list[RowAnswer | None]:
         """An answer for each row; null where the model has none that is finite."""
-        codes, said, probabilities = self.predictor.score(rows.feeds(self._packer))
+        return self.answers(self.predictor.score(self.pack(rows)), ids, fallback=fallback)
+
+    def answers(self, scored: Scored, ids: Sequence[bytes], *, fallback: bool = False) -> list[RowAnswer | None]:
+        """As ``answer``, of what the predictor said."""
+        codes, said, probabilities = scored
         scores, name = said.tolist(), self.name
         answers: list[RowAnswer | None]
         if codes is None or probabilities is None:
@@ -64,8 +69,10 @@ class Unloadable:
         self.signature = read_signature(folder)
         self.name = msgspec.json.encode(version.version)
 
-    def pack(self, rows: RowSet) -> None:
+    def pack(self, rows: RowSet) -> Feeds:
         """There is nothing to pack for."""
+        del rows
+        return {}
 
     def answer(self, rows: RowSet, ids: Sequence[bytes], *, fallback: bool = False) -> list[RowAnswer | None]:
         """Raises what kept it from being loaded."""

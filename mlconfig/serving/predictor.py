@@ -18,6 +18,8 @@ from mlconfig.records.signature import Signature
 MODEL, SIGNATURE = "model.onnx", "signature.json"
 
 Array = np.ndarray[Any, Any]
+Scored = tuple[Array | None, Array, Array | None]
+"""``codes``, ``scores`` and ``probabilities`` as `Predictions` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Predictor:
         labels = scores.tolist() if codes is None else [self._classes[code] for code in codes.tolist()]
         return Predictions(codes, labels, scores, probabilities)
 
-    def score(self, feeds: Feeds) -> tuple[Array | None, Array, Array | None]:
-        """Predict, without the labels as Python objects: ``codes``, ``scores`` and ``probabilities`` of ``Predictions``."""
+    def score(self, feeds: Feeds) -> Scored:
+        """Predict, without the labels as Python objects."""
         given = {
             name: feeds[name] if dtype is None else feeds[name].astype(dtype, copy=False)
             for name, dtype in self._inputs.items()

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from mlconfig.contracts.protocol import Asked, Codec, Protocol, WireReply, WireRequest
+from mlconfig.contracts.protocol import Protocol, WireReply, WireRequest
 from mlconfig.contracts.refusal import RequestRefusedError, not_ready
 from mlconfig.errors import MlconfigError, ServingError
 from mlconfig.records.prediction_log import FEEDBACK, SEGMENTS, SHADOW, log_folder
@@ -26,25 +26,13 @@ from mlconfig.sections.serving import Serving
 from mlconfig.serving.access import Access
 from mlconfig.serving.answer import Answerer
 from mlconfig.serving.answer_log import AnswerLog
-from mlconfig.serving.batcher import Batcher
+from mlconfig.serving.batcher import Batcher, Outcome, Waiting
 from mlconfig.serving.counters import Counters
 from mlconfig.serving.loader import Loader
 from mlconfig.serving.shield import Shield
 from mlconfig.serving.state import ServingState
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
-
-
-class Asking(NamedTuple):
-    """A request that was decoded, and the future of its rows' answers."""
-
-    codec: Codec
-    asked: Asked
-    answers: asyncio.Future[Any]
-
-    def reply(self) -> WireReply:
-        """The response, once the answers are there. Raises RequestRefusedError where there are none."""
-        return self.codec.encode(self.asked, self.answers.result())
 
 
 class Service:
@@ -142,21 +130,33 @@ class Service:
         """What the ingress named a request; null where there is none."""
         return headers.get(self._named_by) if self._named_by is not None else None
 
-    def ask(self, protocol: str, request: WireRequest, name: bytes | None = None) -> Asking:
+    def ask(
+        self, protocol: str, request: WireRequest, tell: Callable[[WireReply | Exception], None], name: bytes | None = None
+    ) -> None:
         """Decode a request and have it answered, on the event loop. Raises RequestRefusedError.
 
-        ``name``: the ingress' for this request, which another replica may have been given before.
+        Args:
+            tell: is given the response, or why there is none, later on.
+            name: the ingress' for this request, which another replica may have been given before.
         """
         state = self.require_state()
         codec = state.codecs[protocol]
         asked = codec.decode(request)
-        return Asking(codec, asked, self._batcher.submit(state, asked, self._clock(), name))
+
+        def give(outcome: Outcome) -> None:
+            try:
+                reply = outcome if isinstance(outcome, RequestRefusedError) else codec.encode(asked, outcome)
+            except Exception as error:  # noqa: BLE001 — a protocol is a plugin
+                reply = error
+            tell(reply)
+
+        self._batcher.submit(Waiting(state, asked, self._clock(), give, name))
 
     async def predict(self, protocol: str, request: WireRequest, name: bytes | None = None) -> WireReply:
         """As ``ask``, and wait for the response."""
-        asking = self.ask(protocol, request, name)
-        await asking.answers
-        return asking.reply()
+        future: asyncio.Future[WireReply] = self._batcher.loop.create_future()
+        self.ask(protocol, request, partial(_settle, future), name)
+        return await future
 
     def tell(self, protocol: str, request: WireRequest) -> WireReply:
         """A protocol's answer that needs no prediction. Raises RequestRefusedError."""
@@ -214,3 +214,12 @@ class Service:
         for log in (self._log, self._shadow_log, self._labels):
             log.close()
         self._service_log.close()
+
+
+def _settle(future: asyncio.Future[WireReply], reply: WireReply | Exception) -> None:
+    if future.done():  # the client has gone
+        return
+    if isinstance(reply, Exception):
+        future.set_exception(reply)
+    else:
+        future.set_result(reply)

@@ -1,14 +1,20 @@
-"""Shadows: asked after the response, of many requests at once, since nobody waits for them."""
+"""Shadows: asked after the response, of many requests at once and in a thread of their own, since nobody waits for them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from mlconfig.contracts.protocol import RowAnswer
 from mlconfig.serving.answer_log import AnswerLog
 from mlconfig.serving.batcher import Waiting
+from mlconfig.serving.loaded import Loaded
+from mlconfig.serving.predictor import Scored
 from mlconfig.serving.row_set import RowSet
 from mlconfig.serving.state import ServingState
 
@@ -16,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 0.05
 """So long rows wait for others; a call of a model costs as much as two to ten rows."""
+MOST_BEHIND = 8
+"""So many calls' rows may wait while a call runs; then the event loop waits for its end, so that none are lost or pile up."""
 
 
 class _Answered(NamedTuple):
@@ -25,12 +33,24 @@ class _Answered(NamedTuple):
     ids: list[bytes]
 
 
+class _Asking(NamedTuple):
+    """A shadow is asked: ``scored`` is what it says of the rows of these requests, which are all of one state."""
+
+    shadow: Loaded
+    answered: list[_Answered]
+    ids: list[bytes]
+    scored: Future[Scored]
+
+
 class Shadows:
     """Collects answered requests and asks the shadows about them, under the ids of the answers, so that both can be compared.
 
+    A model runs without Python's lock, so the event loop answers others meanwhile. Only that is done beside it: two threads
+    that both need the lock hold each other up for longer than the rest takes.
+
     Args:
         log: where what they say is written.
-        most: rows that are asked about at once.
+        most: so many rows are asked about without waiting for more.
     """
 
     def __init__(self, log: AnswerLog, most: int) -> None:
@@ -38,37 +58,91 @@ class Shadows:
         self._waiting: list[_Answered] = []
         self._rows = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._thread = ThreadPoolExecutor(1, "shadows")  # begins with the first shadow
+        self._asking: list[_Asking] = []
 
     def ask(self, state: ServingState, group: list[Waiting], rows: RowSet, answers: list[RowAnswer | None]) -> None:
         """Note what was answered. Call it on the event loop, once the answers are on their way."""
         ids = [answer.prediction_id if answer is not None else b"" for answer in answers]
         self._waiting.append(_Answered(state, group, rows, ids))
         self._rows += len(rows)
-        if self._rows >= self._most:
-            asyncio.get_running_loop().call_soon(self.flush)
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.flush)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask about what waits, once it is enough, or else soon; not while they are still asked."""
+        if self._rows >= (MOST_BEHIND * self._most if self._is_asking() else self._most):
+            self._go()
+        elif self._waiting and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._when_patience_ends)
+
+    def _when_patience_ends(self) -> None:
+        self._timer = None
+        if self._waiting and not self._is_asking():
+            self._go()
+        self._go_on()
+
+    def _is_asking(self) -> bool:
+        return bool(self._asking) and not self._asking[-1].scored.done()
+
+    def _go(self) -> None:
+        self._end()
+        asking = self._asking = self._begin()
+        if asking:
+            loop = asyncio.get_running_loop()
+            asking[-1].scored.add_done_callback(partial(_tell, loop, self._when_said, asking))
+
+    def _when_said(self, asking: list[_Asking]) -> None:
+        """On the event loop, which may have waited for it already."""
+        if self._asking is asking:
+            self._end()
+            self._go_on()
 
     def flush(self) -> None:
-        """Ask about all that waits; never raises."""
+        """Ask about all that waits, and wait for what they say; never raises."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting, self._rows = self._waiting, [], 0
-        while waiting:
-            state = waiting[0].state
-            mine = [each for each in waiting if each.state is state]
-            waiting = [each for each in waiting if each.state is not state]
-            self._ask(state, mine)
+        self._end()
+        while self._waiting:
+            self._asking = self._begin()
+            self._end()
 
-    def _ask(self, state: ServingState, answered: list[_Answered]) -> None:
-        rows = RowSet.joined([each.rows for each in answered])
-        ids = [each for one in answered for each in one.ids]
-        group = [waiting for one in answered for waiting in one.group]
+    def _begin(self) -> list[_Asking]:
+        """Ask about what waits of the state that is first among it."""
+        state = self._waiting[0].state
+        mine = [each for each in self._waiting if each.state is state]
+        self._waiting = [each for each in self._waiting if each.state is not state]
+        rows = RowSet.joined([each.rows for each in mine])
+        self._rows -= len(rows)
+        ids = [each for one in mine for each in one.ids]
+        asking = []
         for shadow in state.versions.shadows:
             try:
-                said = shadow.answer(rows, ids)
+                scored = self._thread.submit(shadow.predictor.score, shadow.pack(rows))
             except Exception as error:  # noqa: BLE001 — nobody waits for it; a guard counts what is missing
-                logger.warning("shadow version %s failed: %s", shadow.version.version, error)
-                continue
-            self._log.write_shadow(state, group, said)
+                _warn(shadow, error)
+            else:
+                asking.append(_Asking(shadow, mine, ids, scored))
+        return asking
+
+    def _end(self) -> None:
+        """Wait for what they say, and log it."""
+        asking, self._asking = self._asking, []
+        for shadow, answered, ids, scored in asking:
+            try:
+                said = shadow.answers(scored.result(), ids)
+            except Exception as error:  # noqa: BLE001 — as above
+                _warn(shadow, error)
+            else:
+                self._log.write_shadow(answered[0].state, [waiting for one in answered for waiting in one.group], said)
+
+
+def _warn(shadow: Loaded, error: Exception) -> None:
+    logger.warning("shadow version %s failed: %s", shadow.version.version, error)
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop, what: Callable[[list[_Asking]], None], asking: list[_Asking], _: Future[Scored]
+) -> None:
+    with suppress(RuntimeError):  # the loop is closed: `flush` finds it
+        loop.call_soon_threadsafe(what, asking)

@@ -66,7 +66,7 @@ class Desk:
             self.count += 1
             ids.append(f"b0-{self.count:x}")
             inputs = json.dumps({"visits": 1, "spend": 2, "customer": customer}, ensure_ascii=False).encode()
-            said = (b"0", b"0.25", b"[0.75,0.25]", inputs)
+            said = (b"0", 0.25, [0.75, 0.25], inputs)
             assert writer.append([encode_prediction(ids[-1].encode(), arrived, None, self.version, 1, *said)])
         return ids
 

@@ -33,7 +33,7 @@ while True:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
     ids = [f"{boot}-{n:x}" for n in range(number, number + 10)]
     rows = [
-        encode_prediction(i.encode(), 1.8e9, None, b'"1"', 1, b"0", b"0.5", b"[0.5,0.5]", b'{"age":%d}' % number)
+        encode_prediction(i.encode(), 1.8e9, None, b'"1"', 1, b"0", 0.5, [0.5, 0.5], b'{"age":%d}' % number)
         for i in ids
     ]
     kept = writer.append(rows)

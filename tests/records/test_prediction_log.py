@@ -39,7 +39,7 @@ def sign(**changes):
 def record(number, arrived=T0, event_time=None, version="1", **inputs):
     row = msgspec.json.encode(inputs)
     return encode_prediction(
-        b"p%d" % number, arrived, event_time, json.dumps(version).encode(), 3, b"true", b"0.75", b"[0.25,0.75]", row
+        b"p%d" % number, arrived, event_time, json.dumps(version).encode(), 3, b"true", 0.75, [0.25, 0.75], row
     )
 
 

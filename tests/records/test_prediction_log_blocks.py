@@ -25,8 +25,8 @@ def write(folder, writer, numbers, at, version="1"):
     """A closed or open segment of predictions, one a second."""
     writer.append([
         encode_prediction(
-            b"p%d" % number, at(number), at(number) - 5 if number % 7 else None, json.dumps(version).encode(), 1, b"1", b"1",
-            b"null", msgspec.json.encode({"x": number}),
+            b"p%d" % number, at(number), at(number) - 5 if number % 7 else None, json.dumps(version).encode(), 1, b"1", 1.0,
+            None, msgspec.json.encode({"x": number}),
         )
         for number in numbers
     ])  # fmt: skip

@@ -18,7 +18,7 @@ META = {"columns": [{"name": "x", "kind": "numeric"}], "time_zone": "UTC"}
 
 
 def record(name, arrived, x):
-    return encode_prediction(name.encode(), arrived, None, b'"1"', 1, b"1", b"0.5", b"null", b'{"x":%d}' % x)
+    return encode_prediction(name.encode(), arrived, None, b'"1"', 1, b"1", 0.5, None, b'{"x":%d}' % x)
 
 
 class Replicas:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mlconfig.errors import ServingError
 from mlconfig.records.prediction_log import PredictionLog, log_folder
 from mlconfig.records.route import RouteVersion
 from mlconfig.sections.serving import Batching, Serving
-from mlconfig.serving.batcher import Batcher
+from mlconfig.serving.batcher import Batcher, Waiting
 from mlconfig.serving.predictor import Predictor
 from mlconfig.serving.service import Service
 
@@ -151,12 +152,14 @@ def test_the_batcher_never_splits_a_request_and_bounds_its_queue():
     def flush(batch):
         batches.append([len(waiting.asked.rows) for waiting in batch])
         for waiting in batch:
-            waiting.answer.set_result(None)
+            waiting.give([])
 
     batcher = Batcher(flush, Batching(max_rows=64, max_queue=300))
 
     def submit(rows):
-        return batcher.submit(None, Asked([None] * rows, [], []), 0.0)
+        answer = asyncio.get_running_loop().create_future()
+        batcher.submit(Waiting(None, Asked([None] * rows, [], []), 0.0, answer.set_result))
+        return answer
 
     async def run():
         answers = [submit(rows) for rows in (30, 30, 30, 100, 10, 54, 20)]
@@ -194,14 +197,42 @@ def test_a_missing_folder_says_so(tmp_path):
 
 def test_a_batch_that_fails_leaves_nobody_waiting(caplog):
     def flush(batch):
-        batch[0].answer.set_result("answered")
+        batch[0].give("answered")
         raise ZeroDivisionError
 
-    async def run():
-        batcher = Batcher(flush, Batching())
-        answers = [batcher.submit(None, Asked([None], [], []), 0.0) for _ in range(2)]
-        return await asyncio.gather(*answers, return_exceptions=True)
-
-    first, second = asyncio.run(run())
-    assert (first, second.status) == ("answered", 500)
+    said = answers_of(flush, 2)
+    assert (said[0], said[1].status) == ("answered", 500)
     assert "a batch failed" in caplog.text
+
+
+def test_who_cannot_be_told_keeps_nobody_else_from_it(caplog):
+    def flush(batch):
+        for waiting in batch:
+            waiting.give("answered")
+            waiting.give("again")
+
+    assert answers_of(flush, 3, deaf=(1,)) == ["answered", None, "answered"]
+    assert "an answer could not be given" in caplog.text
+
+
+def answers_of(flush, count, deaf=()):
+    """What each of some requests is told; the deaf fail at it."""
+    said = [None] * count
+
+    async def run():
+        batcher, told = Batcher(flush, Batching()), asyncio.Event()
+
+        def tell(place, outcome):
+            if place in deaf:
+                raise ZeroDivisionError
+            assert said[place] is None
+            said[place] = outcome
+            if None not in [each for number, each in enumerate(said) if number not in deaf]:
+                told.set()
+
+        for place in range(count):
+            batcher.submit(Waiting(None, Asked([None], [], []), 0.0, partial(tell, place)))
+        await asyncio.wait_for(told.wait(), 10)
+
+    asyncio.run(run())
+    return said

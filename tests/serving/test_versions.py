@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+import time
 
 import httpx
 import pytest
@@ -9,10 +11,11 @@ import pytest
 from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.records.prediction_log import SHADOW, PredictionLog, log_folder
 from mlconfig.records.route import Canary, RouteTable
-from mlconfig.sections.serving import Constant, Limits, Serving
+from mlconfig.sections.serving import Batching, Constant, Limits, Serving
 from mlconfig.serving.app import App
 from mlconfig.serving.compaction import FileManifest, compact
 from mlconfig.serving.service import Service
+from mlconfig.serving.shadowing import MOST_BEHIND
 
 PROTOCOLS = {"mlconfig": MlconfigProtocol()}
 ROW = {"age": 30, "hours-per-week": 40.5, "plan": "pro"}
@@ -143,18 +146,19 @@ def test_both_logs_are_compacted(serve):
 
 def test_shadows_are_asked_about_many_requests_at_once_and_soon(serve):
     service = serve(shadow=True)
-    asked, all_of_them = [], asyncio.Event()
+    asked, all_of_them, loops = [], asyncio.Event(), []
     run = service.state.versions.shadows[0].predictor.score
 
     def noted(feeds):
         asked.append(len(feeds["num"]))
         if sum(asked) == 100:
-            all_of_them.set()
+            loops[0].call_soon_threadsafe(all_of_them.set)
         return run(feeds)
 
     service.state.versions.shadows[0].predictor.score = noted
 
     async def one_by_one():
+        loops.append(asyncio.get_running_loop())
         transport = httpx.ASGITransport(app=App(service))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             for _ in range(100):
@@ -164,6 +168,40 @@ def test_shadows_are_asked_about_many_requests_at_once_and_soon(serve):
     asyncio.run(asyncio.wait_for(one_by_one(), 20))
     assert len(asked) < 50
     assert max(asked) <= 64
+
+
+def test_nobody_waits_for_a_slow_shadow_and_none_of_its_rows_are_lost(serve):
+    service = serve(Serving(batching=Batching(max_rows=4)), shadow=True)
+    may_go_on, asked = threading.Event(), []
+    run = service.state.versions.shadows[0].predictor.score
+
+    def slow(feeds):
+        asked.append(len(feeds["num"]))
+        assert may_go_on.wait(20)
+        return run(feeds)
+
+    service.state.versions.shadows[0].predictor.score = slow
+    answers = ask(service, *[ROW] * 12)
+    assert [answer.status_code for answer in answers] == [200] * 12
+    assert sum(asked) < 12, "they are answered while it is still asked"
+    may_go_on.set()
+    ids = [answer.json()["prediction_id"] for answer in answers]
+    assert [row["prediction_id"] for row in log_of(service, SHADOW)] == ids
+
+
+def test_a_shadow_that_stays_behind_slows_its_endpoint_down_and_does_not_pile_up(serve):
+    service = serve(Serving(batching=Batching(max_rows=4)), shadow=True)
+    asked, run = [], service.state.versions.shadows[0].predictor.score
+
+    def slow(feeds):
+        asked.append(len(feeds["num"]))
+        time.sleep(0.02)
+        return run(feeds)
+
+    service.state.versions.shadows[0].predictor.score = slow
+    answers = ask(service, *[ROW] * 200)
+    assert max(asked) <= MOST_BEHIND * 4 + 4
+    assert len(log_of(service, SHADOW)) == len(answers) == sum(asked)
 
 
 def test_a_shadow_that_fails_fails_nobody(serve):
