@@ -7,6 +7,7 @@ answers with the version it had.
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -90,6 +91,7 @@ class Replica:
         if serving.lane == "fast":
             register(self.lane)
         self._open_to_calls(workspace)
+        _settle()
 
     def _open_to_calls(self, workspace: Workspace) -> None:
         """On a given cluster replicas talk to each other from node to node, so there Serve binds as it likes."""
@@ -123,6 +125,15 @@ class Replica:
         if hasattr(self, "poller"):
             self.poller.stop()
             self.service.close()
+
+
+def _settle() -> None:
+    """Look for cycles less often than Python does by itself, and not among what is there from the start: requests leave
+    hardly any, and looking took 3 to 6 % of a loaded replica's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _protocols(workspace: Workspace, serving: Serving, files: Sequence[str]) -> dict[str, Protocol]:

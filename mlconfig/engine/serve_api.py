@@ -35,7 +35,8 @@ HEALTH_CHECK_TIMEOUT_S = 3
 MAX_SURGE_PERCENT = 20
 """Of the replicas, and at least one, that an update starts before it stops old ones; these stay where new ones fail."""
 _POLL_S = 0.1
-_NO_ACCESS_LOG = {"enable_access_log": False}
+_QUIET = {"enable_access_log": False, "log_level": "WARNING"}
+"""Of replicas. Without the level Serve makes an access record of each request, and throws it away where it would be written."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def start_serve_at(host: str, port: int, grpc_port: int = 0, tls: Mapping[str, s
             serve.start(
                 http_options={"host": host, "port": port, **tls},
                 grpc_options=_grpc_options(grpc_port),
-                logging_config=LoggingConfig(**_NO_ACCESS_LOG),
+                logging_config=LoggingConfig(enable_access_log=False),
             )
         except (RayServeException, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as fault:
             client = _started_by_another()
@@ -150,7 +151,7 @@ def deploy_application(
         "health_check_period_s": HEALTH_CHECK_PERIOD_S,
         "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_S,
         "max_surge_percent": MAX_SURGE_PERCENT,
-        "logging_config": _NO_ACCESS_LOG,
+        "logging_config": _QUIET,
         "user_config": user_config,
         "ray_actor_options": ray_actor_options,
         **scaling,
@@ -160,7 +161,7 @@ def deploy_application(
         "import_path": import_path,
         "route_prefix": route_prefix,
         "args": args,
-        "logging_config": _NO_ACCESS_LOG,
+        "logging_config": _QUIET,
         "deployments": [{key: value for key, value in settings.items() if value is not None}],
         **({"runtime_env": runtime_env} if runtime_env else {}),
     }

@@ -60,6 +60,7 @@ class Shadows:
         self._timer: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "shadows")  # begins with the first shadow
         self._asking: list[_Asking] = []
+        self._calls = 0
 
     def ask(self, state: ServingState, group: list[Waiting], rows: RowSet, answers: list[RowAnswer | None]) -> None:
         """Note what was answered. Call it on the event loop, once the answers are on their way."""
@@ -86,14 +87,16 @@ class Shadows:
 
     def _go(self) -> None:
         self._end()
-        asking = self._asking = self._begin()
-        if asking:
-            loop = asyncio.get_running_loop()
-            asking[-1].scored.add_done_callback(partial(_tell, loop, self._when_said, asking))
+        self._asking = self._begin()
+        self._calls += 1
+        if self._asking:
+            # By its number: a future that held what it is held by would keep all of it until Python looks for cycles.
+            tell = partial(_tell, asyncio.get_running_loop(), self._when_said, self._calls)
+            self._asking[-1].scored.add_done_callback(tell)
 
-    def _when_said(self, asking: list[_Asking]) -> None:
+    def _when_said(self, call: int) -> None:
         """On the event loop, which may have waited for it already."""
-        if self._asking is asking:
+        if self._calls == call:
             self._end()
             self._go_on()
 
@@ -142,7 +145,7 @@ def _warn(shadow: Loaded, error: Exception) -> None:
 
 
 def _tell(
-    loop: asyncio.AbstractEventLoop, what: Callable[[list[_Asking]], None], asking: list[_Asking], _: Future[Scored]
+    loop: asyncio.AbstractEventLoop, what: Callable[[int], None], call: int, _: Future[Scored]
 ) -> None:
     with suppress(RuntimeError):  # the loop is closed: `flush` finds it
-        loop.call_soon_threadsafe(what, asking)
+        loop.call_soon_threadsafe(what, call)

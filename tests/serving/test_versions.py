@@ -1,6 +1,7 @@
 """More than one version in a replica: a sticky canary, shadows that nobody waits for, and what answers in a version's place."""
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -9,11 +10,14 @@ import httpx
 import pytest
 
 from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
+from mlconfig.contracts.protocol import WireRequest
 from mlconfig.records.prediction_log import SHADOW, PredictionLog, log_folder
 from mlconfig.records.route import Canary, RouteTable
 from mlconfig.sections.serving import Batching, Constant, Limits, Serving
 from mlconfig.serving.app import App
+from mlconfig.serving.batcher import Waiting
 from mlconfig.serving.compaction import FileManifest, compact
+from mlconfig.serving.row_set import RowSet
 from mlconfig.serving.service import Service
 from mlconfig.serving.shadowing import MOST_BEHIND
 
@@ -202,6 +206,24 @@ def test_a_shadow_that_stays_behind_slows_its_endpoint_down_and_does_not_pile_up
     answers = ask(service, *[ROW] * 200)
     assert max(asked) <= MOST_BEHIND * 4 + 4
     assert len(log_of(service, SHADOW)) == len(answers) == sum(asked)
+
+
+def test_answers_leave_nothing_behind_that_python_has_to_look_for(serve):
+    service = serve(Serving(batching=Batching(max_rows=4)), percent=50.0, shadow=True)
+    body = json.dumps(ROW).encode()
+
+    async def run():
+        for _ in range(50):
+            await asyncio.gather(*(service.predict("mlconfig", WireRequest("predict", body)) for _ in range(3)))
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+        service.flush()
+        assert [each for each in gc.get_objects() if isinstance(each, (Waiting, RowSet))] == []
+    finally:
+        gc.enable()
 
 
 def test_a_shadow_that_fails_fails_nobody(serve):
