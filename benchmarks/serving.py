@@ -22,6 +22,9 @@ production, with one process for one core:
   second, no batching.
 - `mlflow models serve` (`serving_mlflow.py`): a pyfunc with a signature, asked by `dataframe_split`, one worker.
 
+A store is slow where the state database is locked nine tenths of the time and a block of 1 MiB after the other is made
+durable in the storage; rounds with it and without it alternate. `p99` there is over the round without.
+
 Load is `wrk`, one thread, keep-alive, 256 bodies in rotation, on the same cores as the server. Rounds of {seconds} s in turn,
 each beginning with another server; medians of {rounds}; a ratio is the median of ratios within a round. Answers other than
 2xx and lost connections are counted. CPU µs a request is the processor time of all processes of a server over its
@@ -47,8 +50,9 @@ from benchmarks.report import Row
 from benchmarks.serving_load import SECONDS, WARM_UP_SECONDS, Server, load, require_wrk, rounds_of
 from benchmarks.serving_ours import Ours, check_canary, deployed, put_beside, read, rows
 from benchmarks.serving_peers import KINDS, Answer, Body, running
+from benchmarks.serving_slow import rounds_of_both
 
-CONNECTIONS, ROUNDS = (1, 16, 64), 5
+CONNECTIONS, ROUNDS = (1, 16, 64), 9
 FEATURE_CONNECTIONS = (16, 64)
 BODIES = 256
 START_S = 120.0
@@ -164,13 +168,18 @@ def _measure(ours: Ours, servers: Mapping[str, Server]) -> list[Row]:
     table += figures.of_peers(found[figures.PEER_CONNECTIONS])
     table += figures.of_lateness(found[figures.LATE_CONNECTIONS])
     memory = figures.of_memory(ours.resident())
-    return table + _measure_features(ours, servers[figures.FASTAPI]) + memory
+    return table + _measure_slow_store(ours) + _measure_features(ours, servers[figures.FASTAPI]) + memory
+
+
+def _measure_slow_store(ours: Ours) -> list[Row]:
+    connections = figures.LATE_CONNECTIONS
+    return figures.of_slow_store(rounds_of_both(ours.servers, ours.storage, connections, ROUNDS, _say))
 
 
 def _measure_features(ours: Ours, fastapi: Server) -> list[Row]:
     ours.deploy_bare(_say)
     _warm_up(ours.bare)
-    idle = ours.idle()
+    idle = ours.settle()
     _say(f"idle, our processes take {idle:.3f} of a core")
     everyone = {**ours.servers, **ours.bare, figures.FASTAPI: fastapi}
     table = []

@@ -24,6 +24,7 @@ PEER_GOALS = {
 """At ``PEER_CONNECTIONS``."""
 PEER_CONNECTIONS, LATE_CONNECTIONS = 64, 16
 P99_GOALS = {STANDARD: 1.1, FAST: 0.6}
+SLOW_STORE_P99 = 1.1
 FEATURES_US = 15.0
 RESIDENT_MB = 400.0
 
@@ -93,6 +94,17 @@ def of_lateness(found: Rounds) -> list[Row]:
         seen = ratio(found[lane], found[FASTAPI], "p99")
         what = f"{lane}: p99 ÷ FastAPI's, c = {LATE_CONNECTIONS}"
         rows.append(Row(what, {"÷ FastAPI, or seen": seen, **at_most(seen, P99_GOALS[lane])}))
+    return rows
+
+
+def of_slow_store(found: Mapping[str, Sequence[tuple[Round, Round]]]) -> list[Row]:
+    """The 99th percentile while the store is slow over that of the round without, and requests that were lost."""
+    rows = []
+    for name, pairs in found.items():
+        seen = ratio([slowed for slowed, _ in pairs], [other for _, other in pairs], "p99")
+        wrong = _wrong(name, sum(slowed.wrong for slowed, _ in pairs))
+        what = f"{name}: p99 while the store is slow, over p99 while it is not, c = {LATE_CONNECTIONS}"
+        rows.append(Row(what, {"not 2xx or lost": wrong, "÷ FastAPI, or seen": seen, **at_most(seen, SLOW_STORE_P99)}))
     return rows
 
 

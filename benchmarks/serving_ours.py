@@ -103,6 +103,13 @@ class Ours:
         time.sleep(seconds)
         return sum(total - before.get(process, 0.0) for process, total in server.spent().items()) / seconds
 
+    def settle(self, quiet: float = 0.1, patience: float = 120.0) -> float:
+        """Wait until what was logged is compacted, or the patience ends; what `idle` says then."""
+        deadline = time.monotonic() + patience
+        while self.idle() > quiet and time.monotonic() < deadline:
+            pass
+        return self.idle()
+
     def resident(self) -> dict[str, dict[str, float]]:
         """What each replica holds."""
         return {what: memory(psutil.Process(server.replica)) for what, server in self.servers.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any
 
 from mlconfig.contracts.protocol import RowAnswer
@@ -41,15 +40,16 @@ class Answerer:
     def flush(self, batch: list[Waiting]) -> None:
         """Answer every request of the batch. A row that breaks the model breaks its own request only."""
         now = self._clock()
-        for _, requests in groupby(batch, key=lambda waiting: id(waiting.state)):
-            group = list(requests)
-            late = [waiting for waiting in group if now - waiting.arrived > self._deadline]
-            for waiting in late:
-                self._fall_back(waiting, RequestRefusedError(503, LATE, hint="try again later", retry_after=1))
-            if late:
-                group = [waiting for waiting in group if now - waiting.arrived <= self._deadline]
-            if group:
-                self._answer(group, now)
+        oldest = now - self._deadline
+        late = [waiting for waiting in batch if waiting.arrived < oldest]
+        for waiting in late:
+            self._fall_back(waiting, RequestRefusedError(503, LATE, hint="try again later", retry_after=1))
+        if late:
+            batch = [waiting for waiting in batch if waiting.arrived >= oldest]
+        while batch:  # of one state, but for the moment of a swap
+            state = batch[0].state
+            self._answer([waiting for waiting in batch if waiting.state is state], now)
+            batch = [waiting for waiting in batch if waiting.state is not state]
 
     def _answer(self, group: list[Waiting], now: float) -> None:
         state: ServingState = group[0].state

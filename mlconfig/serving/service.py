@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -131,7 +130,11 @@ class Service:
         return headers.get(self._named_by) if self._named_by is not None else None
 
     def ask(
-        self, protocol: str, request: WireRequest, tell: Callable[[WireReply | Exception], None], name: bytes | None = None
+        self,
+        protocol: str,
+        request: WireRequest,
+        tell: Callable[[WireReply | Exception], None],
+        name: bytes | None = None,
     ) -> None:
         """Decode a request and have it answered, on the event loop. Raises RequestRefusedError.
 
@@ -144,6 +147,7 @@ class Service:
         asked = codec.decode(request)
 
         def give(outcome: Outcome) -> None:
+            reply: WireReply | Exception
             try:
                 reply = outcome if isinstance(outcome, RequestRefusedError) else codec.encode(asked, outcome)
             except Exception as error:  # noqa: BLE001 — a protocol is a plugin

@@ -144,8 +144,6 @@ def _warn(shadow: Loaded, error: Exception) -> None:
     logger.warning("shadow version %s failed: %s", shadow.version.version, error)
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop, what: Callable[[int], None], call: int, _: Future[Scored]
-) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[int], None], call: int, _: Future[Scored]) -> None:
     with suppress(RuntimeError):  # the loop is closed: `flush` finds it
         loop.call_soon_threadsafe(what, call)
