@@ -54,7 +54,7 @@ MOST_STEPS = 48
 
 
 def record(number, arrived):
-    return encode_prediction(b"p%d" % number, arrived, None, b'"1"', 1, b"1", b"0.5", b"null", b'{"x":%d}' % number)
+    return encode_prediction(b"p%d" % number, arrived, None, b'"1"', 1, b"1", 0.5, None, b'{"x":%d}' % number)
 
 
 def write(folder, rows=6, boot="b0"):
