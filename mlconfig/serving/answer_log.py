@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import TypeGuard
 
 import msgspec
 
@@ -17,6 +18,8 @@ from mlconfig.sections.serving import ServingLog
 from mlconfig.serving.batcher import Waiting
 from mlconfig.serving.state import ServingState
 
+Note = tuple[bytes, float, float | None, bytes]
+"""A row's prediction id, when its request arrived, its event time, and its inputs as they are logged."""
 Answered = Iterable[tuple[Waiting, list[RowAnswer | None]]]
 NOT_LOGGED = "the answer could not be logged, and this endpoint answers nothing that is not"
 
@@ -61,14 +64,39 @@ class AnswerLog:
             return None
         return RequestRefusedError(503, NOT_LOGGED, hint="try again later", retry_after=5)
 
-    def write_shadow(self, state: ServingState, group: list[Waiting], said: list[RowAnswer | None]) -> None:
-        """Append what a shadow said of a group's rows."""
-        begin, parts = 0, []
+    def notes(self, group: list[Waiting], answers: Sequence[RowAnswer | None]) -> list[Note | None]:
+        """What the log of shadows needs to know of a group's rows; null for those that are not logged."""
+        found: list[Note | None] = []
+        begin = 0
         for waiting in group:
-            end = begin + len(waiting.asked.rows)
-            parts.append((waiting, said[begin:end]))
+            event_times, logged, at = waiting.asked.event_times, waiting.logged, waiting.arrived
+            end = begin + len(event_times)
+            if logged is None:
+                found += [None] * len(event_times)
+            else:
+                mine = zip(answers[begin:end], event_times, logged, strict=True)
+                found += [(a.prediction_id, at, et, row) if self._is_logged(a) else None for a, et, row in mine]
             begin = end
-        records = self._records(state, parts)
+        return found
+
+    def write_shadow(self, state: ServingState, notes: Sequence[Note | None], said: Sequence[RowAnswer | None]) -> None:
+        """Append what a shadow said of the rows of these notes."""
+        generation = state.table.generation
+        records = [
+            encode_prediction(
+                note[0],
+                note[1],
+                note[2],
+                answer.version,
+                generation,
+                answer.prediction,
+                answer.score,
+                answer.probabilities,
+                note[3],
+            )
+            for note, answer in zip(notes, said, strict=True)
+            if note is not None and answer is not None
+        ]
         if records:
             self._append(self._shadows, state, records)
 
@@ -81,22 +109,20 @@ class AnswerLog:
     def _records(self, state: ServingState, answered: Answered) -> list[bytes]:
         generation, records = state.table.generation, []
         for waiting, answers in answered:
-            asked = waiting.asked
-            for answer, inputs, event_time in zip(
-                answers, waiting.logged or self._inputs(state, waiting), asked.event_times, strict=True
-            ):
-                if answer is not None and (self._logs_all or self._is_logged(answer.prediction_id)):
+            for place, answer in enumerate(answers):
+                if self._is_logged(answer):
+                    inputs = waiting.logged or self._inputs(state, waiting)
                     records.append(
                         encode_prediction(
                             answer.prediction_id,
                             waiting.arrived,
-                            event_time,
+                            waiting.asked.event_times[place],
                             answer.version,
                             generation,
                             answer.prediction,
                             answer.score,
                             answer.probabilities,
-                            inputs,
+                            inputs[place],
                         )
                     )
         return records
@@ -107,5 +133,8 @@ class AnswerLog:
         waiting.logged = [encode(shield(row)) for row in waiting.asked.rows]
         return waiting.logged
 
-    def _is_logged(self, prediction_id: bytes) -> bool:
-        return int.from_bytes(hashlib.blake2b(prediction_id, digest_size=8).digest()) < self._threshold
+    def _is_logged(self, answer: RowAnswer | None) -> TypeGuard[RowAnswer]:
+        if answer is None or self._logs_all:
+            return answer is not None
+        digest = hashlib.blake2b(answer.prediction_id, digest_size=8).digest()
+        return int.from_bytes(digest) < self._threshold

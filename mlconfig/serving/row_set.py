@@ -29,20 +29,6 @@ class RowSet:
             self.packed[packer.key] = packer.pack(self.rows, self.times)
         return self.packed[packer.key]
 
-    @classmethod
-    def joined(cls, sets: Sequence[RowSet]) -> RowSet:
-        """All rows of some sets, in order; what all of them have packed is not packed again."""
-        if len(sets) == 1:
-            return sets[0]
-        rows = [row for each in sets for row in each.rows]
-        times = [time for each in sets for time in each.times]
-        packed = {
-            key: {name: np.concatenate([each.packed[key][name] for each in sets]) for name in feeds}
-            for key, feeds in sets[0].packed.items()
-            if all(key in each.packed for each in sets)
-        }
-        return cls(rows, times, packed)
-
     def take(self, places: Sequence[int]) -> RowSet:
         """Some of the rows; what was packed is not packed again."""
         rows, times = [self.rows[place] for place in places], [self.times[place] for place in places]

@@ -10,8 +10,11 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from mlconfig.contracts.protocol import RowAnswer
-from mlconfig.serving.answer_log import AnswerLog
+from mlconfig.records.packing import Feeds
+from mlconfig.serving.answer_log import AnswerLog, Note
 from mlconfig.serving.batcher import Waiting
 from mlconfig.serving.loaded import Loaded
 from mlconfig.serving.predictor import Scored
@@ -27,18 +30,22 @@ MOST_BEHIND = 8
 
 
 class _Answered(NamedTuple):
+    """Rows that were answered: what the log needs to know of them, and what each shadow is fed with (null: it cannot be).
+
+    Nothing else of a request is kept, so that what it was made of is freed while the processor's caches still hold it.
+    """
+
     state: ServingState
-    group: list[Waiting]
-    rows: RowSet
-    ids: list[bytes]
+    notes: list[Note | None]
+    feeds: list[Feeds | None]
 
 
 class _Asking(NamedTuple):
-    """A shadow is asked: ``scored`` is what it says of the rows of these requests, which are all of one state."""
+    """A shadow is asked: ``scored`` is what it says of the rows of these notes."""
 
     shadow: Loaded
-    answered: list[_Answered]
-    ids: list[bytes]
+    state: ServingState
+    notes: list[Note | None]
     scored: Future[Scored]
 
 
@@ -64,8 +71,8 @@ class Shadows:
 
     def ask(self, state: ServingState, group: list[Waiting], rows: RowSet, answers: list[RowAnswer | None]) -> None:
         """Note what was answered. Call it on the event loop, once the answers are on their way."""
-        ids = [answer.prediction_id if answer is not None else b"" for answer in answers]
-        self._waiting.append(_Answered(state, group, rows, ids))
+        feeds = [_fed(shadow, rows) for shadow in state.versions.shadows]
+        self._waiting.append(_Answered(state, self._log.notes(group, answers), feeds))
         self._rows += len(rows)
         self._go_on()
 
@@ -115,29 +122,38 @@ class Shadows:
         state = self._waiting[0].state
         mine = [each for each in self._waiting if each.state is state]
         self._waiting = [each for each in self._waiting if each.state is not state]
-        rows = RowSet.joined([each.rows for each in mine])
-        self._rows -= len(rows)
-        ids = [each for one in mine for each in one.ids]
+        self._rows -= sum(len(each.notes) for each in mine)
         asking = []
-        for shadow in state.versions.shadows:
-            try:
-                scored = self._thread.submit(shadow.predictor.score, shadow.pack(rows))
-            except Exception as error:  # noqa: BLE001 — nobody waits for it; a guard counts what is missing
-                _warn(shadow, error)
-            else:
-                asking.append(_Asking(shadow, mine, ids, scored))
+        for place, shadow in enumerate(state.versions.shadows):
+            parts = [(each.notes, each.feeds[place]) for each in mine]
+            notes = [note for noted, feeds in parts if feeds is not None for note in noted]
+            if notes:
+                feeds = _joined([feeds for _, feeds in parts if feeds is not None])
+                asking.append(_Asking(shadow, state, notes, self._thread.submit(shadow.predictor.score, feeds)))
         return asking
 
     def _end(self) -> None:
         """Wait for what they say, and log it."""
         asking, self._asking = self._asking, []
-        for shadow, answered, ids, scored in asking:
+        for shadow, state, notes, scored in asking:
             try:
-                said = shadow.answers(scored.result(), ids)
-            except Exception as error:  # noqa: BLE001 — as above
+                said = shadow.answers(scored.result(), [note[0] if note is not None else b"" for note in notes])
+            except Exception as error:  # noqa: BLE001 — nobody waits for it; a guard counts what is missing
                 _warn(shadow, error)
             else:
-                self._log.write_shadow(answered[0].state, [waiting for one in answered for waiting in one.group], said)
+                self._log.write_shadow(state, notes, said)
+
+
+def _fed(shadow: Loaded, rows: RowSet) -> Feeds | None:
+    try:
+        return shadow.pack(rows)
+    except Exception as error:  # noqa: BLE001 — as above
+        _warn(shadow, error)
+        return None
+
+
+def _joined(parts: list[Feeds]) -> Feeds:
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
 
 
 def _warn(shadow: Loaded, error: Exception) -> None:

@@ -38,7 +38,7 @@ def log(tmp_path):
     writer.append(
         [
             encode_prediction(
-                f"p{i}".encode(), 1.0, None, b'"1"', 1, b'"no"', b"0.1", b"[0.9,0.1]", b'{"customer":"c%d"}' % i
+                f"p{i}".encode(), 1.0, None, b'"1"', 1, b'"no"', 0.1, [0.9, 0.1], b'{"customer":"c%d"}' % i
             )
             for i in range(10)
         ]
