@@ -11,12 +11,14 @@ it once in each, after the deployment's constructor has registered its lane. Fro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
 from mlconfig.contracts.refusal import RequestRefusedError
+from mlconfig.engine.head.ingress import NAMED_BY
 from mlconfig.engine.one_write import in_one_write
 from mlconfig.engine.wire import take_over
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 CALLBACK = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "mlconfig.engine.fast_lane:middlewares"}
 """What a replica's environment must say."""
+_REQUEST_ID = b"x-request-id"
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -82,7 +85,7 @@ class FastLane:
     """Answers predictions by the process's lane, where it has one, and leaves all else to Ray Serve."""
 
     def __init__(self, app: Asgi) -> None:
-        self.app = app
+        self.app, self._named_by = app, os.environ.get(NAMED_BY, "").encode()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -94,7 +97,21 @@ class FastLane:
             await _lanes[0].answer(route, scope, receive, joined)
             take_over(send, _lanes[0])
         else:
+            self._give_id(scope["headers"])
             await self.app(scope, receive, joined)
+
+    def _give_id(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Serve answers with an id, and makes one up for a request that has none: the ingress' name for it is at hand, costs
+        less, and is what the prediction log knows it by.
+        """
+        given = None
+        for name, value in headers:
+            if name == _REQUEST_ID:
+                return
+            if name == self._named_by:
+                given = value
+        if given is not None:
+            headers.append((_REQUEST_ID, given))
 
 
 def middlewares() -> list[Middleware]:

@@ -8,6 +8,7 @@ import pytest
 from mlconfig.contracts import Operation
 from mlconfig.engine import fast_lane
 from mlconfig.engine.fast_lane import Lane, middlewares, register
+from mlconfig.engine.head.ingress import NAMED_BY
 from mlconfig.engine.lane_policy import by_ongoing
 from mlconfig.serving.routes import Route
 
@@ -46,11 +47,33 @@ def ask():
 
         (made,) = middlewares()
         lane = made.cls(serves)
-        await asyncio.gather(*(lane({"type": kind, "path": path}, None, send) for path in paths))
+        await asyncio.gather(*(lane({"type": kind, "path": path, "headers": []}, None, send) for path in paths))
         return said
 
     yield through
     fast_lane._lanes.clear()
+
+
+@pytest.mark.parametrize(
+    ("sent", "id_"),
+    [
+        ([(b"x-n", b"7f-1"), (b"a", b"b")], b"7f-1"),
+        ([(b"x-request-id", b"mine"), (b"x-n", b"7f-1")], b"mine"),
+        ([], None),
+    ],
+)
+def test_serve_knows_a_request_by_the_name_that_the_log_has(monkeypatch, sent, id_):
+    monkeypatch.setenv(NAMED_BY, "x-n")
+    seen = []
+
+    async def serves(scope, receive, send):
+        seen.append(scope["headers"])
+
+    (made,) = middlewares()
+    asyncio.run(made.cls(serves)({"type": "http", "path": "/t", "headers": list(sent)}, None, None))
+    (headers,) = seen
+    assert [value for name, value in headers if name == b"x-request-id"] == ([] if id_ is None else [id_])
+    assert headers[: len(sent)] == sent
 
 
 def test_predictions_take_the_lane_and_all_else_goes_on(ask):
