@@ -17,9 +17,9 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from mlconfig.engine.address import grpc_address
 from mlconfig.engine.ask import answers
 from mlconfig.engine.doorway import refuse_open_to_all
-from mlconfig.engine.fast_lane import CALLBACK
 from mlconfig.engine.grpc_door import message_limit
 from mlconfig.engine.head.head import find_head
+from mlconfig.engine.lanes import CALLBACK
 from mlconfig.engine.replica import settings_of
 from mlconfig.engine.serve_api import (
     application_names,
@@ -39,6 +39,11 @@ ANSWERS_S = 30.0
 ATTEMPT = "MLCONFIG_ATTEMPT"
 """Tells declarations apart: Serve does not try one again that failed, though its fault, in a plugin for example, is mended."""
 
+_UNCOUNTED = {"RAY_SERVE_HAPROXY_METRICS_ENABLED": "1", "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "20"}
+"""A replica's Serve leaves counting of HTTP requests to HAProxy where it believes that it does; ours are at `/metrics`. What it
+counts all the same it adds up often, as requests wait meanwhile: 2 ms each tenth of a second otherwise.
+"""
+
 
 def declare(workspace: Workspace, endpoint: str, serving: Serving, plugins: Sequence[str]) -> str:
     """Have replicas answer at an endpoint; returns the URL below which it does. Raises ``ServingError`` with Serve's words."""
@@ -51,7 +56,7 @@ def declare(workspace: Workspace, endpoint: str, serving: Serving, plugins: Sequ
         attempts[endpoint] = attempts.get(endpoint, 0) + 1
     calls = grpc_address(workspace, serving, plugins)
     write_json(_file(workspace), {**kept, "url": url, "grpc": calls, "address": workspace.engine.address})
-    environment = CALLBACK | message_limit(serving.limits.body) | {ATTEMPT: str(attempts.get(endpoint, 0))}
+    environment = CALLBACK | _UNCOUNTED | message_limit(serving.limits.body) | {ATTEMPT: str(attempts.get(endpoint, 0))}
     declared = serving.autoscaling_config
     scaling = declared.model_dump(mode="json", exclude_none=True) if declared is not None else None
     if serving.lane == "fast" and scaling is not None:

@@ -11,6 +11,7 @@ import gc
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from ray.serve import Application
 from mlconfig.contracts import Context, Protocol
 from mlconfig.contracts.catalog import Catalog
 from mlconfig.engine.doorway import access_of
-from mlconfig.engine.fast_lane import Lane, register
+from mlconfig.engine.fast_lane import FastLane, Lane
 from mlconfig.engine.grpc_door import keep_on_loopback, method_of, open_door
 from mlconfig.engine.head.ingress import NAMED_BY
 from mlconfig.engine.lane_policy import SIGNAL
+from mlconfig.engine.lanes import register
+from mlconfig.engine.standard_lane import StandardLane
 from mlconfig.engine.workspace import Workspace
 from mlconfig.errors import ServingError
 from mlconfig.lifecycle.routes import RouteReader
@@ -89,7 +92,9 @@ class Replica:
         self._endpoint = App(self.service)
         self.lane = Lane(self._endpoint, serving.max_ongoing_requests)
         if serving.lane == "fast":
-            register(self.lane)
+            register(partial(FastLane, lane=self.lane))
+        else:
+            register(partial(StandardLane, endpoint=self._endpoint))
         self._open_to_calls(workspace)
         _settle()
 

@@ -1,7 +1,8 @@
-"""A connection of the fast lane: predictions are read and answered without a task, a scope or a message for each.
+"""A connection of a lane: predictions are read, and their answers written, without what an ASGI server makes for each.
 
-An ASGI server makes all of these for every request, which costs the replica a third of its time. So a connection that
-stays open is taken over once its first prediction was answered, by asyncio's ``set_protocol``, as servers switch to WebSocket.
+That is a task, a scope, an event and several messages for every request, and costs a replica a third of its time. So a
+connection that stays open is taken over once its first prediction was answered, by asyncio's ``set_protocol``, as servers
+switch to WebSocket.
 It goes back to the server it came from, bytes and all, as soon as anything comes that is not a plain, whole request that
 predicts: bodies in pieces, streams, other paths, what is no HTTP. These are dealt with there, and nowhere else (decision 021).
 """
@@ -9,18 +10,33 @@ predicts: bodies in pieces, streams, other paths, what is no HTTP. These are dea
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mlconfig.engine.one_write import head_of, lines_of
-from mlconfig.serving.app import headers_of_reply
 
 if TYPE_CHECKING:
-    from mlconfig.contracts.protocol import WireReply
-    from mlconfig.engine.fast_lane import Lane
+    from mlconfig.engine.lanes import Scope
     from mlconfig.serving.routes import Route
+
+Tell = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
+"""Is given a response: status, headers, body."""
+
+
+class Lane(Protocol):
+    """Who answers."""
+
+    def find(self, scope: Scope) -> Route | None:
+        """What a request's path means; null where nothing is there."""
+
+    def answer_whole(self, route: Route, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, tell: Tell) -> None:
+        """Answer a request that has come whole. ``scope``: as ASGI has it, but for the headers; it is shared by requests, so a
+        copy may be changed. ``tell`` is called once.
+        """
+
 
 _NOT_PLAIN = frozenset((b"expect", b"transfer-encoding", b"upgrade", b"connection"))
 
@@ -54,7 +70,7 @@ class Wire(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._is_busy = self._is_full = self._is_last = False
         self._early = b""
-        self._known: tuple[bytes, Route | None] = (b"", None)
+        self._known: tuple[bytes, Scope, Route | None] = (b"", {}, None)
         self._defaults: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
         self._begin()
         server._unset_keepalive_if_required()  # noqa: SLF001 — there is no other way to stop its timer
@@ -115,7 +131,7 @@ class Wire(asyncio.Protocol):
             self._server.data_received(data)
             return
         self._is_busy = True
-        self._lane.answer_whole(route, self._headers, self._body, self._write)
+        self._lane.answer_whole(route, self._known[1], self._headers, self._body, self._write)
 
     def _predicts(self) -> Route | None:
         """The route, where the request is one that the endpoint answers in one piece."""
@@ -125,20 +141,27 @@ class Wire(asyncio.Protocol):
         if not _NOT_PLAIN.isdisjoint(self._headers):
             return None
         if self._path != self._known[0]:
-            self._known = self._path, self._find(self._path)
-        route = self._known[1]
+            self._known = self._path, *self._find(self._path)
+        route = self._known[2]
         # What is spelt otherwise, `; charset=utf-8` behind it say, may be a stream all the same.
         is_whole = route is not None and self._headers.get(b"content-type") in route.operation.media
         return route if is_whole else None
 
-    def _find(self, path: bytes) -> Route | None:
+    def _find(self, path: bytes) -> tuple[Scope, Route | None]:
+        """The scope of requests to this path, and what they mean; null where that is nothing that predicts."""
         if not path.isascii() or b"%" in path or b"?" in path:
-            return None
-        root = self._server.root_path
-        route = self._lane.app.find({"path": root + path.decode("ascii"), "root_path": root})
-        return route if route is not None and route.operation.does == "predict" else None
+            return {}, None
+        server = self._server
+        scope = {
+            "type": "http", "asgi": {"version": server.asgi_version, "spec_version": "2.3"}, "http_version": "1.1",
+            "server": server.server, "client": server.client, "scheme": server.scheme, "method": "POST",
+            "root_path": server.root_path, "path": server.root_path + path.decode("ascii"),
+            "raw_path": server.root_path.encode("ascii") + path, "query_string": b"",
+        }  # fmt: skip
+        route = self._lane.find(scope)
+        return scope, route if route is not None and route.operation.does == "predict" else None
 
-    def _write(self, reply: WireReply) -> None:
+    def _write(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Send the response; then what came meanwhile has its turn."""
         self._is_busy = False
         self._server.server_state.total_requests += 1
@@ -148,10 +171,10 @@ class Wire(asyncio.Protocol):
         defaults = self._server.server_state.default_headers
         if defaults is not self._defaults[0]:  # another date
             self._defaults = defaults, lines_of(defaults) or b""
-        head = head_of(reply.status, headers_of_reply(reply), self._defaults[1])
+        head = head_of(status, headers, self._defaults[1])
         if head is not None:
-            self._transport.write(head + reply.body)
-        if head is None or self._is_last or any(name == b"connection" for name, _ in reply.headers):
+            self._transport.write(head + body)
+        if head is None or self._is_last or any(name == b"connection" for name, _ in headers):
             self._transport.close()
         elif self._early:
             self._server.loop.call_soon(self._go_on)

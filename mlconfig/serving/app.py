@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from mlconfig.contracts.protocol import WireReply, WireRequest
 from mlconfig.contracts.refusal import RequestRefusedError, not_ready
@@ -14,13 +15,23 @@ from mlconfig.serving.body import HANG_UP, ClientGoneError, Receive, Send, check
 from mlconfig.serving.exposition import CONTENT_TYPE, Exposition
 from mlconfig.serving.openapi_access import with_access
 from mlconfig.serving.routes import OWN, Route, Routes
-from mlconfig.serving.service import Service
+from mlconfig.serving.service import Service, settle
 from mlconfig.serving.state import ServingState
 from mlconfig.serving.stream import answer_lines
 
 logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
+WHOLE = "mlconfig.whole"
+"""Among a scope's extensions: a request that predicts and was read by who calls the application, as a `Whole`."""
+
+
+class Whole(NamedTuple):
+    """A request that predicts and has come whole. ``headers``: their names in small letters."""
+
+    route: Route
+    headers: Mapping[bytes, bytes]
+    body: bytes
 
 
 class App:
@@ -38,7 +49,11 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self.http(self.find(scope), scope, receive, send)
+            whole = scope.get("extensions", {}).get(WHOLE)
+            if whole is None:
+                await self.http(self.find(scope), scope, receive, send)
+            else:
+                await _send(send, scope, await self._answer(whole))
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -61,6 +76,11 @@ class App:
         self._count(route, status, time.perf_counter() - start)
         if reply is not None:
             await _send(send, scope, reply)
+
+    async def _answer(self, whole: Whole) -> WireReply:
+        future: asyncio.Future[WireReply] = self.service.loop.create_future()
+        self.answer_whole(*whole, partial(settle, future))
+        return await future
 
     def answer_whole(
         self, route: Route, headers: Mapping[bytes, bytes], body: bytes, tell: Callable[[WireReply], None]
@@ -166,8 +186,7 @@ class App:
         return self._refusal(RequestRefusedError(500, "the server failed on this request"), route)
 
     def _refusal(self, problem: RequestRefusedError, route: Route | None) -> WireReply:
-        protocol = self.service.protocols.get(route.owner) if route is not None else None
-        reply = protocol.refusal(problem) if protocol is not None else WireReply(problem.body())
+        reply = self._put(problem, route)
         headers = list(reply.headers)
         if problem.retry_after:
             headers.append((b"retry-after", b"%d" % problem.retry_after))
@@ -178,6 +197,15 @@ class App:
         if problem.status == 405 and route is not None:
             headers.append((b"allow", ", ".join(route.operation.methods).encode()))
         return WireReply(reply.body, reply.media, tuple(headers), problem.status)
+
+    def _put(self, problem: RequestRefusedError, route: Route | None) -> WireReply:
+        """The problem in the words of the protocol that was spoken; in plain ones where it fails at that, as it is a plugin."""
+        protocol = self.service.protocols.get(route.owner) if route is not None else None
+        try:
+            return protocol.refusal(problem) if protocol is not None else WireReply(problem.body())
+        except Exception:
+            logger.exception("a protocol could not put a refusal into words")
+            return WireReply(problem.body())
 
 
 def headers_of_reply(reply: WireReply) -> list[tuple[bytes, bytes]]:

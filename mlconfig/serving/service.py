@@ -90,6 +90,11 @@ class Service:
         """What is served now; None until the first version is loaded."""
         return self._state
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that answers; looking it up each time is a system call."""
+        return self._batcher.loop
+
     def swap(self, table: RouteTable) -> bool:
         """Take a route table over; True when it is served now. Never raises: on any failure the old one stays, and
         ``problem`` says why. A lower generation or epoch is refused; the same one again changes nothing. Blocks while the
@@ -158,9 +163,12 @@ class Service:
 
     async def predict(self, protocol: str, request: WireRequest, name: bytes | None = None) -> WireReply:
         """As ``ask``, and wait for the response."""
-        future: asyncio.Future[WireReply] = self._batcher.loop.create_future()
-        self.ask(protocol, request, partial(_settle, future), name)
-        return await future
+        future: asyncio.Future[WireReply] = self.loop.create_future()
+        self.ask(protocol, request, partial(settle, future), name)
+        try:
+            return await future
+        finally:
+            del future  # an error's traceback holds this frame: a cycle, which would keep the request for long
 
     def tell(self, protocol: str, request: WireRequest) -> WireReply:
         """A protocol's answer that needs no prediction. Raises RequestRefusedError."""
@@ -214,16 +222,23 @@ class Service:
 
     def close(self) -> None:
         """Sync and close the logs; their files are then free to be compacted. Not beside the event loop's work."""
-        self._answerer.shadows.flush()
-        for log in (self._log, self._shadow_log, self._labels):
-            log.close()
-        self._service_log.close()
+        try:
+            self._answerer.shadows.flush()
+        finally:
+            for log in (self._log, self._shadow_log, self._labels):
+                log.close()
+            self._service_log.close()
 
 
-def _settle(future: asyncio.Future[WireReply], reply: WireReply | Exception) -> None:
+def settle(future: asyncio.Future[WireReply], reply: WireReply | Exception) -> None:
+    """Give it its result, where it is still waited for."""
     if future.done():  # the client has gone
         return
-    if isinstance(reply, Exception):
+    if isinstance(reply, StopIteration):  # the one that a future refuses
+        fault = RuntimeError("an answer could not be encoded")
+        fault.__cause__ = reply
+        future.set_exception(fault)
+    elif isinstance(reply, Exception):
         future.set_exception(reply)
     else:
         future.set_result(reply)

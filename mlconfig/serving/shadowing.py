@@ -67,21 +67,34 @@ class Shadows:
         self._timer: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "shadows")  # begins with the first shadow
         self._asking: list[_Asking] = []
+        self._is_late = False
         self._calls = 0
 
     def ask(self, state: ServingState, group: list[Waiting], rows: RowSet, answers: list[RowAnswer | None]) -> None:
-        """Note what was answered. Call it on the event loop, once the answers are on their way."""
-        feeds = [_fed(shadow, rows) for shadow in state.versions.shadows]
-        self._waiting.append(_Answered(state, self._log.notes(group, answers), feeds))
-        self._rows += len(rows)
-        self._go_on()
+        """Note what was answered. Call it on the event loop, once the answers are on their way; never raises."""
+        try:
+            feeds = [_fed(shadow, rows) for shadow in state.versions.shadows]
+            self._waiting.append(_Answered(state, self._log.notes(group, answers), feeds))
+            self._rows += len(rows)
+            self._go_on()
+        except Exception:  # others of the batch wait for their answers
+            logger.exception("shadows could not be asked")
 
     def _go_on(self) -> None:
         """Ask about what waits, once it is enough, or else soon; not while they are still asked."""
-        if self._rows >= (MOST_BEHIND * self._most if self._is_asking() else self._most):
+        if self._is_asking():
+            if self._rows >= MOST_BEHIND * self._most and not self._is_late:
+                self._is_late = True
+                asyncio.get_running_loop().call_soon(self._catch_up)  # answers that are on their way go first
+        elif self._rows >= self._most:
             self._go()
         elif self._waiting and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._when_patience_ends)
+
+    def _catch_up(self) -> None:
+        self._is_late = False
+        if self._waiting:
+            self._go()
 
     def _when_patience_ends(self) -> None:
         self._timer = None
@@ -129,8 +142,19 @@ class Shadows:
             notes = [note for noted, feeds in parts if feeds is not None for note in noted]
             if notes:
                 feeds = _joined([feeds for _, feeds in parts if feeds is not None])
-                asking.append(_Asking(shadow, state, notes, self._thread.submit(shadow.predictor.score, feeds)))
+                asking.append(_Asking(shadow, state, notes, self._scored(shadow, feeds)))
         return asking
+
+    def _scored(self, shadow: Loaded, feeds: Feeds) -> Future[Scored]:
+        try:
+            return self._thread.submit(shadow.predictor.score, feeds)
+        except RuntimeError:  # there is no thread any more when Python ends, or none to be had
+            scored: Future[Scored] = Future()
+            try:
+                scored.set_result(shadow.predictor.score(feeds))
+            except Exception as error:  # noqa: BLE001 — as from the thread
+                scored.set_exception(error)
+            return scored
 
     def _end(self) -> None:
         """Wait for what they say, and log it."""

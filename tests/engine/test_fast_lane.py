@@ -1,15 +1,16 @@
 """The fast lane without a cluster: what it takes, what it leaves to Ray Serve, and what it brings back."""
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from mlconfig.contracts import Operation
-from mlconfig.engine import fast_lane
-from mlconfig.engine.fast_lane import Lane, middlewares, register
-from mlconfig.engine.head.ingress import NAMED_BY
+from mlconfig.engine import lanes
+from mlconfig.engine.fast_lane import FastLane, Lane
 from mlconfig.engine.lane_policy import by_ongoing
+from mlconfig.engine.lanes import middlewares, register
 from mlconfig.serving.routes import Route
 
 
@@ -34,75 +35,53 @@ class Endpoint:
 
 @pytest.fixture
 def ask():
-    """Sends requests by path through the middleware; gives back who answered."""
+    """Sends requests by path through the middleware of a lane; gives back who answered."""
 
     async def serves(scope, receive, send):
         await send("ray")
 
-    async def through(*paths, kind="http"):
+    async def through(lane, *paths, kind="http"):
         said = []
 
         async def send(message):
             said.append(message)
 
+        register(partial(FastLane, lane=lane))
         (made,) = middlewares()
-        lane = made.cls(serves)
-        await asyncio.gather(*(lane({"type": kind, "path": path, "headers": []}, None, send) for path in paths))
+        app = made.cls(serves)
+        await asyncio.gather(*(app({"type": kind, "path": path, "headers": []}, None, send) for path in paths))
         return said
 
     yield through
-    fast_lane._lanes.clear()
-
-
-@pytest.mark.parametrize(
-    ("sent", "id_"),
-    [
-        ([(b"x-n", b"7f-1"), (b"a", b"b")], b"7f-1"),
-        ([(b"x-request-id", b"mine"), (b"x-n", b"7f-1")], b"mine"),
-        ([], None),
-    ],
-)
-def test_serve_knows_a_request_by_the_name_that_the_log_has(monkeypatch, sent, id_):
-    monkeypatch.setenv(NAMED_BY, "x-n")
-    seen = []
-
-    async def serves(scope, receive, send):
-        seen.append(scope["headers"])
-
-    (made,) = middlewares()
-    asyncio.run(made.cls(serves)({"type": "http", "path": "/t", "headers": list(sent)}, None, None))
-    (headers,) = seen
-    assert [value for name, value in headers if name == b"x-request-id"] == ([] if id_ is None else [id_])
-    assert headers[: len(sent)] == sent
+    lanes._lanes.clear()
 
 
 def test_predictions_take_the_lane_and_all_else_goes_on(ask):
     async def run():
         endpoint = Endpoint()
         endpoint.go_on.set()
-        register(Lane(endpoint, 10))
-        return await ask("/p"), await ask("/v1/x"), await ask("/p", kind="lifespan")
+        lane = Lane(endpoint, 10)
+        return await ask(lane, "/p"), await ask(lane, "/v1/x"), await ask(lane, "/p", kind="lifespan")
 
     assert asyncio.run(run()) == (["fast"], ["ray"], ["ray"])
 
 
-def test_a_process_without_a_lane_lets_all_pass(ask):
-    assert asyncio.run(ask("/p")) == ["ray"]
+def test_a_process_without_a_lane_lets_all_pass():
+    assert middlewares() == []
 
 
 def test_more_than_are_allowed_at_once_are_refused_and_the_next_ones_are_not(ask):
     async def run():
         endpoint = Endpoint()
         lane = Lane(endpoint, 2)
-        register(lane)
-        asked = asyncio.ensure_future(ask("/p", "/p", "/p"))
+        asked = asyncio.ensure_future(ask(lane, "/p", "/p", "/p"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert lane.ongoing == 2
         endpoint.go_on.set()
         assert sorted(map(str, await asked)) == ["503", "fast", "fast"]
         assert (lane.ongoing, endpoint.refused[0].retry_after) == (0, 1)
-        return await ask("/p")
+        return await ask(lane, "/p")
 
     assert asyncio.run(run()) == ["fast"]
 
@@ -112,9 +91,8 @@ def test_one_that_breaks_is_no_longer_counted(ask):
         endpoint = Endpoint()
         endpoint.http = None
         lane = Lane(endpoint, 2)
-        register(lane)
         with pytest.raises(TypeError):
-            await ask("/p")
+            await ask(lane, "/p")
         return lane.ongoing
 
     assert asyncio.run(run()) == 0

@@ -1,4 +1,4 @@
-"""A connection of the fast lane, from a real server: what it answers itself, what it gives back, and how it ends."""
+"""A connection of a lane, from a real server: what it answers itself, what it gives back, and how it ends."""
 
 import asyncio
 import json
@@ -10,8 +10,7 @@ import uvicorn
 from mlconfig.contracts import Operation
 from mlconfig.contracts.protocol import JSON, POST, WireReply
 from mlconfig.contracts.refusal import RequestRefusedError
-from mlconfig.engine import fast_lane
-from mlconfig.engine.fast_lane import FastLane, Lane, register
+from mlconfig.engine.fast_lane import FastLane, Lane
 from mlconfig.engine.wire import Wire
 from mlconfig.serving.routes import Route
 
@@ -123,9 +122,13 @@ async def serving(most=10, keep_alive=60):
         await endpoint.http(None, scope, receive, send)
 
     lane = Lane(endpoint, most)
-    register(lane)
     config = uvicorn.Config(
-        FastLane(others), port=0, http="httptools", access_log=False, lifespan="off", timeout_keep_alive=keep_alive
+        FastLane(others, lane),
+        port=0,
+        http="httptools",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=keep_alive,
     )
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server._serve())
@@ -140,7 +143,6 @@ async def serving(most=10, keep_alive=60):
         server.should_exit = True
         client.writer.close()
         await asyncio.wait_for(task, 10)
-        fast_lane._lanes.clear()
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

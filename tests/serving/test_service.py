@@ -15,6 +15,7 @@ from mlconfig.errors import ServingError
 from mlconfig.records.prediction_log import PredictionLog, log_folder
 from mlconfig.records.route import RouteVersion
 from mlconfig.sections.serving import Batching, Serving
+from mlconfig.serving.app import App
 from mlconfig.serving.batcher import Batcher, Waiting
 from mlconfig.serving.predictor import Predictor
 from mlconfig.serving.service import Service
@@ -236,3 +237,44 @@ def answers_of(flush, count, deaf=()):
 
     asyncio.run(run())
     return said
+
+
+class Clumsy(MlconfigProtocol):
+    """A plugin that cannot put anything into words."""
+
+    def codec(self, surface):
+        codec = super().codec(surface)
+
+        class Silent:
+            def __getattr__(self, name):
+                return getattr(codec, name)
+
+            def encode(self, asked, answers):
+                return next(iter([]))
+
+        return Silent()
+
+    def refusal(self, problem):
+        raise ZeroDivisionError
+
+
+def test_a_protocol_that_fails_at_answers_and_refusals_leaves_nobody_without_one(
+    tmp_path, make_version, make_route_table, caplog
+):
+    service = Service("churn", tmp_path, Serving(), {"mlconfig": Clumsy()}, replica="r0")
+    assert service.swap(make_route_table(make_version(tmp_path, "1"), 1))
+    app, told = App(service), []
+    route = app.find({"path": "/v1/churn/predict"})
+
+    async def run():
+        with pytest.raises(RuntimeError, match="could not be encoded"):
+            await asyncio.wait_for(service.predict("mlconfig", WireRequest("predict", BODY)), 5)
+        app.answer_whole(route, {b"content-type": b"application/json"}, BODY, told.append)
+        app.answer_whole(route, {b"content-type": b"text/html"}, BODY, told.append)
+        await asyncio.sleep(0)  # one pass of the loop is a batch
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    service.close()
+    assert sorted(reply.status for reply in told) == [415, 500]
+    assert "could not put a refusal into words" in caplog.text

@@ -5,19 +5,20 @@ import gc
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from mlconfig.builtin.protocol_mlconfig import MlconfigProtocol
 from mlconfig.contracts.protocol import WireRequest
+from mlconfig.contracts.refusal import RequestRefusedError
 from mlconfig.records.prediction_log import SHADOW, PredictionLog, log_folder
 from mlconfig.records.route import Canary, RouteTable
+from mlconfig.records.segments import lock_segment
 from mlconfig.sections.serving import Batching, Constant, Limits, Serving
 from mlconfig.serving.app import App
-from mlconfig.serving.batcher import Waiting
 from mlconfig.serving.compaction import FileManifest, compact
-from mlconfig.serving.row_set import RowSet
 from mlconfig.serving.service import Service
 from mlconfig.serving.shadowing import MOST_BEHIND
 
@@ -204,26 +205,99 @@ def test_a_shadow_that_stays_behind_slows_its_endpoint_down_and_does_not_pile_up
 
     service.state.versions.shadows[0].predictor.score = slow
     answers = ask(service, *[ROW] * 200)
-    assert max(asked) <= MOST_BEHIND * 4 + 4
+    assert max(asked) <= MOST_BEHIND * 4 + 2 * 4
     assert len(log_of(service, SHADOW)) == len(answers) == sum(asked)
 
 
-def test_answers_leave_nothing_behind_that_python_has_to_look_for(serve):
-    service = serve(Serving(batching=Batching(max_rows=4)), percent=50.0, shadow=True)
-    body = json.dumps(ROW).encode()
+def test_answers_and_refusals_leave_nothing_behind_that_python_has_to_look_for(serve):
+    now, wait = [100.0], [0.0]
 
-    async def run():
-        for _ in range(50):
-            await asyncio.gather(*(service.predict("mlconfig", WireRequest("predict", body)) for _ in range(3)))
+    def clock():
+        now[0] += wait[0]
+        return now[0]
 
+    service = serve(Serving(batching=Batching(max_rows=4)), clock, percent=50.0, shadow=True)
+    request = WireRequest("predict", json.dumps(ROW).encode())
+
+    async def one(late):
+        wait[0] = late
+        try:
+            await service.predict("mlconfig", request)
+        except RequestRefusedError as problem:
+            return problem.status
+        return 200
+
+    async def run(rounds):
+        return [await asyncio.gather(*(one(late) for _ in range(3))) for _ in range(rounds) for late in (0.0, 40.0)]
+
+    asyncio.run(run(20))
+    service.flush()
     gc.collect()
     gc.disable()
     try:
-        asyncio.run(run())
+        found = asyncio.run(run(50))
         service.flush()
-        assert [each for each in gc.get_objects() if isinstance(each, (Waiting, RowSet))] == []
+        assert {status for each in found for status in each} == {200, 503}
+        assert gc.collect() < 30, "those of the event loop itself, and not some for each request"
     finally:
         gc.enable()
+
+
+def test_an_answer_is_sent_before_a_shadow_is_waited_for(serve):
+    """A server writes a response once the task that waits for it goes on, which is after the batch."""
+    service = serve(Serving(batching=Batching(max_rows=4)), shadow=True)
+    run, may_go_on, went_on = service.state.versions.shadows[0].predictor.score, threading.Event(), []
+
+    def slow(feeds):
+        went_on.append(may_go_on.wait(5))
+        return run(feeds)
+
+    service.state.versions.shadows[0].predictor.score = slow
+    request = WireRequest("predict", json.dumps(ROW).encode())
+
+    async def one_after_the_other():
+        for _ in range(MOST_BEHIND * 4 + 4):  # the last one finds too many behind
+            await service.predict("mlconfig", request)
+        may_go_on.set()
+
+    asyncio.run(one_after_the_other())
+    service.flush()
+    assert went_on
+    assert all(went_on)
+
+
+def test_a_shadow_without_a_thread_is_asked_all_the_same(serve, monkeypatch):
+    """As when Python ends: what is closed then must keep what was answered."""
+    service = serve(shadow=True)
+    (answer,) = ask(service, ROW)
+
+    def submit(*_):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    assert [row["prediction_id"] for row in log_of(service, SHADOW)] == [answer.json()["prediction_id"]]
+
+
+def test_logs_are_closed_though_shadows_cannot_be_asked(serve, monkeypatch):
+    service = serve(shadow=True)
+    ask(service, ROW)
+    with monkeypatch.context() as patched:
+        patched.setattr(service._answerer.shadows, "flush", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            service.close()
+    files = list(log_folder(service.storage, "churn").rglob("*.seg"))
+    assert files
+    for file in files:
+        with file.open("rb") as held:
+            assert lock_segment(held), "a segment that is closed is free to be compacted"
+
+
+def test_shadows_that_cannot_be_noted_harm_no_answer(serve, monkeypatch, caplog):
+    service = serve(shadow=True)
+    monkeypatch.setattr(service._answerer.shadows, "_go_on", lambda: 1 / 0)
+    answers = ask(service, *[ROW] * 5)
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert "shadows could not be asked" in caplog.text
 
 
 def test_a_shadow_that_fails_fails_nobody(serve):

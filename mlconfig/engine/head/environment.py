@@ -21,6 +21,7 @@ _QUIET = {
     "DO_NOT_TRACK": "true",
     "OMP_NUM_THREADS": "1",  # replicas and trials share the cores by processes, not by threads
     "RAY_worker_niceness": "0",  # what nobody waits for takes its own (engine/courtesy.py)
+    "RAY_enable_metrics_collection": "0",  # nobody reads Ray's own: replicas have ours at /metrics
 }
 
 _SERVE = {
