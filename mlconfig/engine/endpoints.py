@@ -40,8 +40,8 @@ ATTEMPT = "MLCONFIG_ATTEMPT"
 """Tells declarations apart: Serve does not try one again that failed, though its fault, in a plugin for example, is mended."""
 
 _UNCOUNTED = {"RAY_SERVE_HAPROXY_METRICS_ENABLED": "1", "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "20"}
-"""A replica's Serve leaves counting of HTTP requests to HAProxy where it believes that it does; ours are at `/metrics`. What it
-counts all the same it adds up often, as requests wait meanwhile: 2 ms each tenth of a second otherwise.
+"""A replica's Serve leaves counting HTTP requests to HAProxy where it believes that HAProxy does; `/metrics` has ours. What it
+counts all the same it adds up in small parts, since requests wait meanwhile.
 """
 
 
@@ -56,7 +56,9 @@ def declare(workspace: Workspace, endpoint: str, serving: Serving, plugins: Sequ
         attempts[endpoint] = attempts.get(endpoint, 0) + 1
     calls = grpc_address(workspace, serving, plugins)
     write_json(_file(workspace), {**kept, "url": url, "grpc": calls, "address": workspace.engine.address})
-    environment = CALLBACK | _UNCOUNTED | message_limit(serving.limits.body) | {ATTEMPT: str(attempts.get(endpoint, 0))}
+    environment = CALLBACK | message_limit(serving.limits.body) | {ATTEMPT: str(attempts.get(endpoint, 0))}
+    if workspace.engine.address is None:  # elsewhere somebody may read what Serve counts
+        environment |= _UNCOUNTED
     declared = serving.autoscaling_config
     scaling = declared.model_dump(mode="json", exclude_none=True) if declared is not None else None
     if serving.lane == "fast" and scaling is not None:
