@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FAILED = (500, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")], b"Internal Server Error")
+Response = tuple[int, list[tuple[bytes, bytes]], bytes]
+_FAILED: Response = (
+    500,
+    [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")],
+    b"Internal Server Error",
+)
 """As uvicorn answers for an application that does not."""
 
 
@@ -68,17 +73,14 @@ class StandardLane:
 
     async def _ask(self, scope: Scope, tell: Tell) -> None:
         said = _Said()
-        status, headers, answer = _FAILED
         try:
             await self._serve(scope, _no_more, said)
-            if said.is_whole:
-                status, headers, answer = said.status, said.headers, said.body
-            else:
+            if not said.is_whole:
                 logger.error("Ray Serve gave no whole response")
         except Exception:  # as the server that it stands for
             logger.exception("Ray Serve failed on a request")
         finally:
-            tell(status, headers, answer)
+            tell(*(said.response if said.is_whole else _FAILED))
 
 
 async def _no_more() -> dict[str, Any]:
@@ -90,13 +92,13 @@ class _Said:
     """The ``send`` that keeps a response."""
 
     def __init__(self) -> None:
-        self.status, self.body, self.is_whole = 0, b"", False
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.response: Response = 0, [], b""
+        self.is_whole = False
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        status, headers, body = self.response
         if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], message["headers"]
+            self.response = message["status"], message["headers"], body
         elif message["type"] == "http.response.body":
-            body = message.get("body", b"")
-            self.body = self.body + body if self.body else body
+            self.response = status, headers, body + message.get("body", b"")
             self.is_whole = not message.get("more_body", False)
