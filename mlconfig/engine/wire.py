@@ -67,7 +67,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, server: HttpToolsProtocol, lane: Lane) -> None:
         self._server, self._lane = server, lane
         self._transport: Any = server.transport
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._is_busy = self._is_full = self._is_last = False
         self._early = b""
         self._known: tuple[bytes, Scope, Route | None] = (b"", {}, None)
@@ -126,7 +126,7 @@ class Wire(asyncio.Protocol):
             self._is_plain = False
         route = self._predicts() if self._is_whole and self._is_plain and self._requests == 1 else None
         if route is None:
-            self._idle_timer.cancel()
+            self._let_go()
             self._switch(self, self._server)
             self._server.data_received(data)
             return
@@ -200,8 +200,16 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """What is being answered is not sent."""
         del exc
-        self._idle_timer.cancel()
+        self._let_go()
         self._server.connections.discard(self)
+
+    def _let_go(self) -> None:
+        """Nothing is read any more. A parser holds whom it tells, so both and what was read would stay until Python looks for
+        cycles.
+        """
+        self._idle_timer.cancel()
+        self._parser = None
+        self._begin()
 
     def _look_if_idle(self) -> None:
         """Close after the server's time without a request; looked at once in that time, not set anew by each."""

@@ -1,6 +1,7 @@
 """A connection of a lane, from a real server: what it answers itself, what it gives back, and how it ends."""
 
 import asyncio
+import gc
 import json
 from contextlib import asynccontextmanager
 
@@ -200,6 +201,29 @@ def test_all_else_is_given_back_and_the_next_prediction_taken_again(run, given):
             assert (await asyncio.wait_for(client.hear(), 10))[1][:2] == [SERVER, "x"]
             assert [(await client.ask(text))[1] for text in (b"a", b"b")].count(WIRE) >= 1
             assert len(server.server_state.connections) == 1
+
+    run(body)
+
+
+def test_what_is_given_back_is_not_kept(run):
+    """A replica looks for cycles seldom, and each would hold what was read of a body."""
+
+    async def body():
+        async with serving() as (_, _lane, _server, client):
+
+            async def give_back(times):
+                for _ in range(times):
+                    assert (await client.ask(b"x", path="/nowhere"))[1] == SERVER
+                    assert (await client.ask(b"a"))[0] == 200
+
+            await give_back(5)
+            gc.collect()
+            gc.disable()
+            try:
+                await give_back(50)
+                assert gc.collect() < 50
+            finally:
+                gc.enable()
 
     run(body)
 
